@@ -1,0 +1,19 @@
+-- The amounts of all valid lines are in the days' net revenue and other charges, or are adjustments.
+select
+    'in' as side,
+    'silver.transactions' as account,
+    cast(sum(line_amount) as decimal(38, 4)) as amount
+from silver.transactions
+union all
+select
+    'out' as side,
+    'gold.daily_sales' as account,
+    cast(sum(net_revenue + other_charges) as decimal(38, 4)) as amount
+from gold.daily_sales
+union all
+select
+    'out' as side,
+    'adjustments in silver.transactions' as account,
+    cast(sum(line_amount) as decimal(38, 4)) as amount
+from silver.transactions
+where kind = 'adjustment'

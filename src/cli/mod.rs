@@ -1,0 +1,208 @@
+//! The commands: one file each, with its arguments, its call and its printed answer. Imported by `main` alone.
+
+mod check;
+mod completions;
+mod config;
+mod demo;
+mod generate;
+mod ingest;
+mod init;
+mod print;
+mod progress;
+mod run;
+mod sql;
+mod status;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use lake::clock::SystemClock;
+use lake::config::{Config, LogFormat};
+use lake::error::{Error, Kind, Result};
+use lake::project::Project;
+use lake::run::{Lake, Observer};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Turns raw retail exports into tables a business can trust.
+///
+/// A lake is a folder of plain text (`bronze silver gold sql config`) and the Delta tables made by it:
+/// bronze as received, silver valid and explained, gold ready to be read. Every run proves that what went
+/// in came out, and publishes all tables at once or none.
+#[derive(Debug, Parser)]
+#[command(name = "lake", version, styles = STYLES, propagate_version = true, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  lake demo                                 a year of simulated sales, from raw files to gold
+  lake init shop && cd shop                 a project of your own
+  lake run --layer gold                     load what has landed, build what is stale, publish
+  lake sql 'select * from gold.daily_sales limit 5'
+
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 books or a `fail` expectation.";
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+struct Global {
+    /// The folder of the project
+    #[arg(long, global = true, value_name = "DIR", env = "LAKE_PROJECT", default_value = ".")]
+    project: PathBuf,
+    /// The environment: config/NAME.toml is laid over config/lake.toml
+    #[arg(long, global = true, value_name = "NAME")]
+    env: Option<String>,
+    /// Where the tables lie: a folder or a URL [config: root]
+    #[arg(long, global = true, value_name = "DIR|URL", help_heading = "Settings")]
+    root: Option<String>,
+    /// How many threads work at once; 0 takes every core [config: threads]
+    #[arg(long, global = true, value_name = "N", help_heading = "Settings")]
+    threads: Option<usize>,
+    /// Memory that queries may take before they spill, e.g. 2GB [config: memory_limit]
+    #[arg(long, global = true, value_name = "SIZE", help_heading = "Settings")]
+    memory_limit: Option<String>,
+    /// How events and progress are written to standard error [config: log.format]
+    #[arg(long, global = true, value_name = "FORMAT", help_heading = "Settings")]
+    log_format: Option<LogFormatArg>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormatArg {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::InitArgs),
+    Generate(generate::GenerateArgs),
+    Ingest(ingest::IngestArgs),
+    Check(check::CheckArgs),
+    Run(run::RunArgs),
+    Sql(sql::SqlArgs),
+    Status(status::StatusArgs),
+    Config(config::ConfigArgs),
+    Demo(demo::DemoArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+impl Cli {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        let global = &self.global;
+        match self.command {
+            Command::Init(args) => init::init(&args),
+            Command::Generate(args) => generate::generate(&args),
+            Command::Ingest(args) => in_lake(global, Bars::Shown, |lake| ingest::ingest(lake, args)),
+            Command::Check(args) => in_lake(global, Bars::Hidden, |lake| check::check(lake, args)),
+            Command::Run(args) => in_lake(global, Bars::Shown, |lake| run::run(lake, args)),
+            Command::Sql(args) => in_lake(global, Bars::Hidden, |lake| sql::sql(lake, args)),
+            Command::Status(args) => in_lake(global, Bars::Hidden, |lake| status::status(lake, args)),
+            Command::Config(args) => config::config(global, &args),
+            Command::Demo(args) => demo::demo(global, &args),
+            Command::Completions(args) => completions::completions(&args),
+        }
+    }
+}
+
+impl Global {
+    /// The configuration of the project in `folder` under these options.
+    fn load(&self, folder: &Path) -> Result<Config> {
+        let mut flags: Vec<(&str, String)> = Vec::new();
+        flags.extend(self.env.clone().map(|value| ("environment", value)));
+        flags.extend(self.root.clone().map(|value| ("root", value)));
+        flags.extend(self.threads.map(|value| ("threads", value.to_string())));
+        flags.extend(self.memory_limit.clone().map(|value| ("memory_limit", value)));
+        flags.extend(self.log_format.map(|format| {
+            let text = match format {
+                LogFormatArg::Human => "human",
+                LogFormatArg::Json => "json",
+            };
+            ("log.format", text.to_string())
+        }));
+        let variables: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+            .collect();
+        Config::load(folder, &variables, &flags)
+    }
+}
+
+/// Whether a command shows progress.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bars {
+    Shown,
+    Hidden,
+}
+
+/// Opens the lake of the project that the options name and runs `command` in it.
+fn in_lake<F>(global: &Global, bars: Bars, command: impl FnOnce(Lake) -> F) -> Result<()>
+where
+    F: Future<Output = Result<()>>,
+{
+    let config = global.load(&global.project)?;
+    log_to_stderr(&config)?;
+    let observer: Arc<dyn Observer> = match bars {
+        Bars::Shown => progress::observer(config.settings.log.format),
+        Bars::Hidden => Arc::new(lake::run::Silent),
+    };
+    let threads = lake::engine::threads(&config.settings);
+    let project = Project::load(&global.project, config)?;
+    lake::table::register_cloud_stores();
+    let lake = Lake::open(project, Arc::new(SystemClock), observer)?;
+    runtime(threads)?.block_on(command(lake))
+}
+
+/// The asynchronous runtime of the process.
+fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::unavailable(format!("cannot start the program's threads: {e}")))
+}
+
+/// Sends log events to standard error in the format that is configured.
+fn log_to_stderr(config: &Config) -> Result<()> {
+    use std::io::IsTerminal;
+    let log = &config.settings.log;
+    let filter = tracing_subscriber::EnvFilter::try_new(&log.filter)
+        .map_err(|e| Error::invalid(format!("setting `log.filter` cannot be `{}`: {e}", log.filter)))?;
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    // A second call, as in the demo, keeps the first subscriber.
+    let _ = match log.format {
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Human => builder.try_init(),
+    };
+    Ok(())
+}
+
+/// Prints an error to standard error and gives the exit code of its kind; a closed pipe is no error.
+pub fn report(error: &Error) -> ExitCode {
+    if error.kind() == Kind::ClosedPipe {
+        return ExitCode::SUCCESS;
+    }
+    let (bold, red, cyan, reset) = print::colours();
+    let mut text = format!("{bold}{red}error:{reset} {}\n", error.message());
+    for detail in error.details() {
+        text += &format!("  {}\n", detail.replace('\n', "\n  "));
+    }
+    for hint in error.hints() {
+        text += &format!("{bold}{cyan}hint:{reset} {hint}\n");
+    }
+    eprint!("{text}");
+    ExitCode::from(error.kind().exit_code())
+}

@@ -1,0 +1,73 @@
+//! How answers look: tables, numbers, and a standard output that may be closed.
+
+use std::io::{ErrorKind, IsTerminal, Write};
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use lake::error::{Error, Kind, Result};
+
+/// Writes a text and a line end to standard output.
+pub fn line(text: impl AsRef<str>) -> Result<()> {
+    write(format!("{}\n", text.as_ref()).as_bytes())
+}
+
+/// Writes bytes to standard output.
+pub fn write(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(output_error)
+}
+
+/// The error of an output: a closed pipe, or one that cannot be written.
+pub fn output_error(error: std::io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::BrokenPipe => Error::new(Kind::ClosedPipe, "the reader of the output is gone"),
+        _ => Error::unavailable(format!("cannot write the output: {error}")),
+    }
+}
+
+/// Bold, red, cyan and reset for standard error; empty when it is no terminal or `NO_COLOR` is set.
+pub fn colours() -> (&'static str, &'static str, &'static str, &'static str) {
+    let wanted = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    if wanted { ("\x1b[1m", "\x1b[31m", "\x1b[36m", "\x1b[0m") } else { ("", "", "", "") }
+}
+
+/// A table with a header; the columns named in `numbers` are aligned to the right.
+pub fn table(header: &[&str], numbers: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header);
+    table.add_rows(rows);
+    for column in numbers {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.to_string()
+}
+
+/// A count with thin groups: `541,909`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// Bytes in the unit that suits them: `3.4 MB`.
+pub fn bytes(number: u64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB"];
+    let power = (number.max(1).ilog10() / 3).min(4);
+    match power {
+        0 => format!("{number} B"),
+        _ => format!("{:.1} {}", number as f64 / 1000_f64.powi(power as i32), units[power as usize]),
+    }
+}
+
+/// Seconds with as many digits as matter.
+pub fn seconds(seconds: f64) -> String {
+    format!("{seconds:.2}")
+}

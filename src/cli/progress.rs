@@ -1,0 +1,100 @@
+//! Progress: bars on a terminal, plain lines when piped, JSON lines when asked for. Always standard error.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lake::config::LogFormat;
+use lake::run::{Event, Observer};
+
+use super::print;
+
+/// The observer that suits standard error and the log's format.
+pub fn observer(format: LogFormat) -> Arc<dyn Observer> {
+    match format {
+        LogFormat::Json => Arc::new(JsonLines),
+        LogFormat::Human if std::io::stderr().is_terminal() => Arc::new(Terminal::default()),
+        LogFormat::Human => Arc::new(PlainLines),
+    }
+}
+
+/// A bar of rows named `name`; hidden when standard error is no terminal.
+pub fn bar(name: &str, rows: Option<u64>) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(rows, ProgressDrawTarget::stderr());
+    style(&bar, name);
+    bar
+}
+
+fn style(bar: &ProgressBar, name: &str) {
+    let template = "{spinner} {prefix:32} {human_pos:>12} rows {per_sec:>16} {elapsed:>5}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_prefix(name.to_string());
+    bar.enable_steady_tick(Duration::from_millis(100));
+}
+
+/// A bar a table.
+#[derive(Default)]
+struct Terminal {
+    all: MultiProgress,
+    bars: Mutex<BTreeMap<String, ProgressBar>>,
+}
+
+impl Terminal {
+    fn with_bar(&self, name: &str, act: impl FnOnce(&ProgressBar)) {
+        let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = bars.entry(name.to_string()).or_insert_with(|| {
+            let bar = self.all.add(ProgressBar::new_spinner());
+            style(&bar, name);
+            bar
+        });
+        act(bar);
+    }
+}
+
+impl Observer for Terminal {
+    fn event(&self, event: Event) {
+        match event {
+            Event::Fetched { bytes, .. } => self.with_bar("download (bytes)", |bar| bar.set_position(bytes)),
+            Event::Started { table } => self.with_bar(&table.to_string(), |_| ()),
+            Event::Read { table, rows } | Event::Wrote { table, rows } => {
+                self.with_bar(&table.to_string(), |bar| bar.inc(rows));
+            }
+            Event::Finished { table, .. } => {
+                self.with_bar(&table.to_string(), ProgressBar::finish_and_clear);
+            }
+            Event::Judging => self.with_bar("bronze.online_retail", ProgressBar::finish_and_clear),
+        }
+    }
+}
+
+/// A line when a table is done.
+struct PlainLines;
+
+impl Observer for PlainLines {
+    fn event(&self, event: Event) {
+        if let Event::Finished { table, rows, seconds } = event {
+            eprintln!("{table}: {} rows in {} s", print::count(rows), print::seconds(seconds));
+        }
+    }
+}
+
+/// An object a line for what begins and ends.
+struct JsonLines;
+
+impl Observer for JsonLines {
+    fn event(&self, event: Event) {
+        let object = match event {
+            Event::Started { table } => serde_json::json!({ "event": "started", "table": table.to_string() }),
+            Event::Finished { table, rows, seconds } => {
+                serde_json::json!({ "event": "finished", "table": table.to_string(), "rows": rows, "seconds": seconds })
+            }
+            Event::Judging => serde_json::json!({ "event": "judging" }),
+            Event::Read { .. } | Event::Wrote { .. } | Event::Fetched { .. } => return,
+        };
+        eprintln!("{object}");
+    }
+}

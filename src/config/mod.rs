@@ -1,0 +1,343 @@
+//! Settings: text in, checked values out, each with the place it came from.
+//!
+//! Five layers, later wins: the embedded `config/lake.toml`, the project's own, the environment's file,
+//! `LAKE_*` variables, flags. The embedded file is the registry of keys: a key that is not in it is an
+//! error. Never reads data.
+
+mod sources;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::error::{Error, Result, io_error, nearest};
+pub use sources::{Source, Sources};
+
+/// The settings file the program carries: every key, its default and a sentence.
+pub const DEFAULTS: &str = include_str!("../../config/lake.toml");
+
+/// What a lake's configuration says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where the tables lie: a folder relative to the project, or a URL.
+    pub root: String,
+    /// The environment whose file is laid over `lake.toml`.
+    pub environment: String,
+    /// Threads at work; 0 means every core.
+    pub threads: usize,
+    /// Memory for queries before they spill, e.g. `2GB`, or `none`.
+    pub memory_limit: String,
+    /// Logging.
+    pub log: Log,
+    /// How table files are written.
+    pub write: Write,
+}
+
+/// Logging settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// Which events, in the notation of `RUST_LOG`.
+    pub filter: String,
+    /// `human` or `json`.
+    pub format: LogFormat,
+}
+
+/// How log events and progress are written.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Settings of the files that tables are made of.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Write {
+    /// zstd level, 1 to 22.
+    pub compression_level: i32,
+    /// Rows in a row group, at most.
+    pub row_group_rows: usize,
+    /// Megabytes at which a file is closed.
+    pub target_file_mb: u64,
+}
+
+/// One setting as it is in force.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    /// The dotted key, e.g. `write.compression_level`.
+    pub key: String,
+    /// The value in force.
+    pub value: Value,
+    /// Where it came from: a file, a variable, a flag, or `default`.
+    pub origin: String,
+    /// What the key means.
+    pub doc: String,
+}
+
+/// The settings in force and where each came from.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The values the program uses.
+    pub settings: Settings,
+    /// The same, key by key, in the order of `config/lake.toml`.
+    pub effective: Vec<Effective>,
+}
+
+impl Config {
+    /// Lays the five layers over each other for the project in `folder`.
+    ///
+    /// `variables` are the process's environment variables, `flags` the dotted keys given on the command
+    /// line. Fails on an unknown key, naming the nearest one, and on a value that cannot be what its key says.
+    pub fn load(
+        folder: &Path,
+        variables: &BTreeMap<String, String>,
+        flags: &[(&str, String)],
+    ) -> Result<Config> {
+        let mut layers = Layers::new()?;
+        layers.overlay_file(&folder.join("config/lake.toml"), true)?;
+        let environment = environment_of(&layers, variables, flags);
+        let file = folder.join("config").join(format!("{environment}.toml"));
+        if !file.exists() && environment != "development" {
+            return Err(Error::invalid(format!("there is no environment `{environment}`"))
+                .detail(format!("it would be the file `{}`", file.display()))
+                .hint("write the file, or choose another environment with `--env NAME`"));
+        }
+        layers.overlay_file(&file, true)?;
+        layers.overlay_variables(variables)?;
+        for (key, value) in flags {
+            layers.set_text(key, value, "flag")?;
+        }
+        layers.finish()
+    }
+}
+
+/// The environment's name: a flag, a variable, or the project's own file, in this order.
+fn environment_of(layers: &Layers, variables: &BTreeMap<String, String>, flags: &[(&str, String)]) -> String {
+    let flag = flags.iter().find(|(key, _)| *key == "environment").map(|(_, value)| value.clone());
+    flag.or_else(|| variables.get("LAKE_ENVIRONMENT").cloned())
+        .unwrap_or_else(|| layers.text("environment").to_string())
+}
+
+/// The layers laid so far.
+struct Layers(Vec<Effective>);
+
+impl Layers {
+    fn new() -> Result<Self> {
+        let table: Table = DEFAULTS.parse().map_err(|e| Error::internal(format!("config/lake.toml: {e}")))?;
+        let docs = docs_of(DEFAULTS);
+        let mut entries = Vec::new();
+        flatten("", &table, &mut |key, value| {
+            let doc = docs.get(key).cloned().unwrap_or_default();
+            entries.push(Effective { key: key.into(), value: value.clone(), origin: "default".into(), doc });
+        });
+        Ok(Layers(entries))
+    }
+
+    fn text(&self, key: &str) -> &str {
+        self.0.iter().find(|e| e.key == key).and_then(|e| e.value.as_str()).unwrap_or_default()
+    }
+
+    fn overlay_file(&mut self, path: &Path, optional: bool) -> Result<()> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(e) if optional && e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(io_error("read", path, &e)),
+        };
+        let table: Table = parse(path, &text)?;
+        let origin = format!("{}", path.display());
+        let mut outcome = Ok(());
+        flatten("", &table, &mut |key, value| {
+            if outcome.is_ok() {
+                outcome = self.set(key, value.clone(), &origin);
+            }
+        });
+        outcome
+    }
+
+    fn overlay_variables(&mut self, variables: &BTreeMap<String, String>) -> Result<()> {
+        for (name, value) in variables.iter().filter(|(name, _)| name.starts_with("LAKE_")) {
+            // Paths of test data and of the project are not settings.
+            if ["LAKE_PROJECT", "LAKE_UCI_DIR"].contains(&name.as_str()) {
+                continue;
+            }
+            let key = self.0.iter().map(|e| e.key.clone()).find(|key| variable_of(key) == *name);
+            let Some(key) = key else {
+                let names: Vec<String> = self.0.iter().map(|e| variable_of(&e.key)).collect();
+                let error = Error::invalid(format!("unknown variable `{name}`"));
+                return Err(with_nearest(error, name, names.iter().map(String::as_str)));
+            };
+            self.set_text(&key, value, &format!("variable {name}"))?;
+        }
+        Ok(())
+    }
+
+    /// Sets a key from text, read as the type its default has.
+    fn set_text(&mut self, key: &str, text: &str, origin: &str) -> Result<()> {
+        let is_text = self.0.iter().any(|e| e.key == key && e.value.is_str());
+        let value = if is_text {
+            Value::String(text.into())
+        } else {
+            text.parse::<Value>().unwrap_or_else(|_| Value::String(text.into()))
+        };
+        self.set(key, value, origin)
+    }
+
+    fn set(&mut self, key: &str, value: Value, origin: &str) -> Result<()> {
+        let Some(entry) = self.0.iter_mut().find(|e| e.key == key) else {
+            let error = Error::invalid(format!("unknown setting `{key}`")).detail(format!("in {origin}"));
+            return Err(with_nearest(error, key, self.0.iter().map(|e| e.key.as_str())));
+        };
+        if entry.value.type_str() != value.type_str() {
+            let expected = entry.value.type_str();
+            return Err(Error::invalid(format!("setting `{key}` must be of type {expected}, not {value}"))
+                .detail(format!("in {origin}"))
+                .detail(entry.doc.clone()));
+        }
+        entry.value = value;
+        entry.origin = origin.into();
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Config> {
+        let mut table = Table::new();
+        for entry in &self.0 {
+            insert(&mut table, &entry.key, entry.value.clone());
+        }
+        let settings: Settings = table
+            .try_into()
+            .map_err(|e: toml::de::Error| Error::invalid(format!("settings: {}", e.message())))?;
+        check(&settings)?;
+        Ok(Config { settings, effective: self.0 })
+    }
+}
+
+/// The values a type alone does not bound.
+fn check(settings: &Settings) -> Result<()> {
+    let level = settings.write.compression_level;
+    if !(1..=22).contains(&level) {
+        return Err(Error::invalid(format!(
+            "setting `write.compression_level` must be 1 to 22, not {level}"
+        )));
+    }
+    if settings.write.row_group_rows == 0 || settings.write.target_file_mb == 0 {
+        return Err(Error::invalid(
+            "settings `write.row_group_rows` and `write.target_file_mb` must be positive",
+        ));
+    }
+    memory_bytes(&settings.memory_limit).map(|_| ())
+}
+
+/// The bytes a memory limit such as `512MB` or `2GB` means; `none` is no limit.
+pub fn memory_bytes(text: &str) -> Result<Option<usize>> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let upper = text.trim().to_ascii_uppercase();
+    let digits = upper.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &upper[digits.len()..] {
+        "KB" => 1 << 10,
+        "MB" => 1 << 20,
+        "GB" => 1 << 30,
+        _ => 0,
+    };
+    match digits.trim().parse::<usize>() {
+        Ok(count) if unit > 0 && count > 0 => Ok(Some(count * unit)),
+        _ => Err(Error::invalid(format!("setting `memory_limit` cannot be `{text}`"))
+            .hint("write a whole number and a unit, such as \"512MB\" or \"2GB\", or \"none\"")),
+    }
+}
+
+/// Adds the name nearest in spelling as a hint, or all names when none is near.
+pub(crate) fn with_nearest<'a>(
+    error: Error,
+    name: &str,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> Error {
+    match nearest(name, names.clone()) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint(format!("known are: {}", names.collect::<Vec<_>>().join(", "))),
+    }
+}
+
+/// Reads TOML text, naming file, line and the offending snippet when it cannot.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|e| toml_error(path, text, &e))
+}
+
+/// An error of the TOML reader with its place: `file:line`, the line, the message.
+fn toml_error(path: &Path, text: &str, error: &toml::de::Error) -> Error {
+    let offset = error.span().map_or(0, |span| span.start.min(text.len()));
+    let line = text[..offset].matches('\n').count();
+    let snippet = text.lines().nth(line).unwrap_or_default();
+    let message = error.message().trim();
+    let mut result = Error::invalid(message.replace('\n', "; "))
+        .detail(format!("at {}:{}", path.display(), line + 1))
+        .detail(format!("{:>4} | {snippet}", line + 1));
+    if let Some((unknown, known)) = unknown_field(message) {
+        result = with_nearest(result, unknown, known.iter().copied());
+    }
+    result
+}
+
+/// The unknown key and the known ones, when that is what serde complains of.
+fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
+    let mut names = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    Some((names.next()?, names.collect()))
+}
+
+/// The variable that sets a key: `write.compression_level` is `LAKE_WRITE_COMPRESSION_LEVEL`.
+fn variable_of(key: &str) -> String {
+    format!("LAKE_{}", key.replace('.', "_").to_ascii_uppercase())
+}
+
+fn flatten(prefix: &str, table: &Table, visit: &mut impl FnMut(&str, &Value)) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            Value::Table(inner) => flatten(&key, inner, visit),
+            value => visit(&key, value),
+        }
+    }
+}
+
+fn insert(table: &mut Table, key: &str, value: Value) {
+    match key.split_once('.') {
+        None => {
+            table.insert(key.into(), value);
+        }
+        Some((head, rest)) => {
+            let inner = table.entry(head).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(inner) = inner {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}
+
+/// The comment lines right above each key of a settings file.
+fn docs_of(text: &str) -> BTreeMap<String, String> {
+    let (mut docs, mut section, mut comment) = (BTreeMap::new(), String::new(), Vec::new());
+    for line in text.lines().map(str::trim) {
+        if let Some(words) = line.strip_prefix('#') {
+            comment.push(words.trim());
+        } else if let Some(name) = line.strip_prefix('[') {
+            section = format!("{}.", name.trim_end_matches(']'));
+        } else if let Some((name, _)) = line.split_once('=') {
+            docs.insert(format!("{section}{}", name.trim()), comment.join(" "));
+        }
+        if !line.starts_with('#') {
+            comment.clear();
+        }
+    }
+    docs
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! Proves what a contract's text becomes; the museum in `tests/bad` holds what it must refuse.
+
+use super::*;
+
+const DAILY: &str = r#"
+doc = "Sales per day."
+grain = "one row per day"
+key = ["sale_date"]
+
+[columns]
+sale_date = { type = "date", doc = "Day." }
+net = { type = "decimal(18,4)", nullable = true, doc = "Net." }
+
+[expect.net_is_positive]
+where = "net > 0"
+else = "warn"
+"#;
+
+fn parse_text(text: &str) -> Result<Contract> {
+    Contract::parse(Path::new("gold/daily.toml"), TableName::new(Layer::Gold, "daily"), text)
+}
+
+#[test]
+fn a_contract_becomes_a_schema_with_descriptions() {
+    let contract = parse_text(DAILY).unwrap();
+    let schema = contract.schema();
+    assert_eq!(schema.field(1).data_type(), &DataType::Decimal128(18, 4));
+    assert!(schema.field(1).is_nullable() && !schema.field(0).is_nullable());
+    assert_eq!(schema.field(0).metadata()["comment"], "Day.");
+    assert_eq!(contract.expectations["net_is_positive"].severity, Severity::Warn);
+}
+
+#[test]
+fn type_names_read_back_as_written() {
+    for name in
+        ["text", "bigint", "int", "double", "boolean", "date", "timestamp", "list<text>", "decimal(38,4)"]
+    {
+        let contract = parse_text(&DAILY.replace("decimal(18,4)", name)).unwrap();
+        assert_eq!(Contract::type_name(&contract.columns[1].data_type), name);
+    }
+}
+
+#[test]
+fn the_canonical_form_sees_meaning_and_not_layout() {
+    let contract = parse_text(DAILY).unwrap();
+    let reformatted = parse_text(&DAILY.replace("\n\n", "\n# a comment\n\n")).unwrap();
+    assert_eq!(contract.canonical(), reformatted.canonical());
+    let changed = parse_text(&DAILY.replace("decimal(18,4)", "decimal(18,2)")).unwrap();
+    assert_ne!(contract.canonical(), changed.canonical());
+}
+
+#[test]
+fn names_of_tables_are_layer_and_table() {
+    assert_eq!(TableName::parse("silver.products").unwrap().to_string(), "silver.products");
+    assert_eq!(TableName::parse("other.runs"), None);
+}

@@ -1,0 +1,152 @@
+//! What names mean to a session: tables at fixed versions, mappings, the parameters of a run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, RwLock};
+
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
+use datafusion::common::{DataFusionError, Result};
+
+use crate::contract::TableName;
+use crate::project::Mapping;
+use crate::table::{Store, Table, Version};
+
+/// The one catalogue that sessions have.
+pub(super) const CATALOG: &str = "lake";
+
+/// What a name stands for.
+#[derive(Clone)]
+enum Entry {
+    /// A Delta table at a version, opened when it is first asked for.
+    Delta { store: Store, name: TableName, version: Version },
+    /// A table that is there.
+    Ready(Arc<dyn TableProvider>),
+    /// A mapping, read when it is first asked for.
+    Mapping(Mapping),
+    /// A promised table without any rows yet.
+    Unbuilt,
+}
+
+/// The names of a session: schemas, and tables in them.
+#[derive(Default)]
+pub struct Catalogue {
+    schemas: RwLock<BTreeMap<String, Arc<Schema>>>,
+}
+
+impl Catalogue {
+    /// An empty catalogue.
+    pub fn new() -> Arc<Catalogue> {
+        Arc::new(Catalogue::default())
+    }
+
+    /// `name` means the table of `store` at `version` from now on.
+    pub fn pin(&self, store: &Store, name: &TableName, version: Version) {
+        self.set(
+            name.layer.as_str(),
+            &name.table,
+            Entry::Delta { store: store.clone(), name: name.clone(), version },
+        );
+    }
+
+    /// `schema.table` means `provider` from now on.
+    pub fn provide(&self, schema: &str, table: &str, provider: Arc<dyn TableProvider>) {
+        self.set(schema, table, Entry::Ready(provider));
+    }
+
+    /// `name` is known, but holds nothing yet.
+    pub fn promise(&self, name: &TableName) {
+        self.set(name.layer.as_str(), &name.table, Entry::Unbuilt);
+    }
+
+    /// The name of the mapping means its rows.
+    pub fn map(&self, mapping: &Mapping) {
+        self.set(mapping.name.layer.as_str(), &mapping.name.table, Entry::Mapping(mapping.clone()));
+    }
+
+    fn set(&self, schema: &str, table: &str, entry: Entry) {
+        let mut schemas = self.schemas.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let schema = schemas.entry(schema.into()).or_insert_with(|| Arc::new(Schema::new(schema)));
+        schema.tables.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(table.into(), entry);
+    }
+}
+
+impl fmt::Debug for Catalogue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.schema_names()).finish()
+    }
+}
+
+impl CatalogProvider for Catalogue {
+    fn schema_names(&self) -> Vec<String> {
+        self.schemas.read().unwrap_or_else(std::sync::PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        let schemas = self.schemas.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        schemas.get(name).map(|schema| schema.clone() as _)
+    }
+}
+
+/// One schema: the tables of a layer.
+struct Schema {
+    name: String,
+    tables: RwLock<BTreeMap<String, Entry>>,
+}
+
+impl Schema {
+    fn new(name: &str) -> Self {
+        Schema { name: name.into(), tables: RwLock::default() }
+    }
+
+    fn remember(&self, table: &str, provider: &Arc<dyn TableProvider>) {
+        let mut tables = self.tables.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        tables.insert(table.into(), Entry::Ready(provider.clone()));
+    }
+
+    fn entry(&self, table: &str) -> Option<Entry> {
+        self.tables.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(table).cloned()
+    }
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Schema").field(&self.name).finish()
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for Schema {
+    fn table_names(&self) -> Vec<String> {
+        self.tables.read().unwrap_or_else(std::sync::PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    async fn table(&self, table: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let external = |e: crate::error::Error| DataFusionError::External(Box::new(e));
+        let provider = match self.entry(table) {
+            None => return Ok(None),
+            Some(Entry::Ready(provider)) => return Ok(Some(provider)),
+            Some(Entry::Unbuilt) => {
+                let error =
+                    crate::error::Error::invalid(format!("`{}.{table}` has not been built yet", self.name));
+                return Err(external(error.hint("build it with `lake run`")));
+            }
+            Some(Entry::Mapping(mapping)) => super::mapping_table(&mapping).map_err(external)?,
+            Some(Entry::Delta { store, name, version }) => {
+                let opened = Table::open(&store, &name, Some(version)).await.map_err(external)?;
+                let provider = opened.provider().await.map_err(external)?;
+                // A name that meanwhile means another version keeps its new meaning.
+                if !matches!(self.entry(table), Some(Entry::Delta { version: now, .. }) if now == version) {
+                    return Ok(Some(provider));
+                }
+                provider
+            }
+        };
+        self.remember(table, &provider);
+        Ok(Some(provider))
+    }
+
+    fn table_exist(&self, table: &str) -> bool {
+        self.entry(table).is_some()
+    }
+}

@@ -1,0 +1,153 @@
+//! What can go wrong, said so that a reader knows what to do next.
+//!
+//! One type for the whole program. A kind names what the caller must do, a message what was tried,
+//! hints what to try next. Nothing here prints: only `main` turns an error into lines and an exit code.
+
+use std::fmt;
+
+/// A result with the program's own error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What the caller must do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The request, the project's text or its configuration must be mended. Exit code 2.
+    Invalid,
+    /// The data, its books or a `fail` expectation must be looked at. Exit code 3.
+    Data,
+    /// Somebody else changed the same thing first; the same command may be run again. Exit code 1.
+    Conflict,
+    /// A file, a store or a network does not answer or does not allow it. Exit code 1.
+    Unavailable,
+    /// A fault of the program. Exit code 1.
+    Internal,
+    /// The reader of the output has gone: no fault at all. Exit code 0.
+    ClosedPipe,
+}
+
+impl Kind {
+    /// The exit code of a process that ends with this kind of error.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::ClosedPipe => 0,
+            Kind::Invalid => 2,
+            Kind::Data => 3,
+            Kind::Conflict | Kind::Unavailable | Kind::Internal => 1,
+        }
+    }
+}
+
+/// One error: a message in lower case without a full stop, names in backticks; then its details and hints.
+#[derive(Clone, Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    kind: Kind,
+    message: String,
+    details: Vec<String>,
+    hints: Vec<String>,
+}
+
+impl Error {
+    /// An error of `kind` that says `message`.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Error(Box::new(Inner { kind, message: message.into(), details: Vec::new(), hints: Vec::new() }))
+    }
+
+    /// The request, the project's text or its configuration is wrong.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid, message)
+    }
+
+    /// The data or its books are wrong.
+    pub fn data(message: impl Into<String>) -> Self {
+        Self::new(Kind::Data, message)
+    }
+
+    /// Somebody else was first.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(Kind::Conflict, message)
+    }
+
+    /// A file, a store or a network failed.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(Kind::Unavailable, message)
+    }
+
+    /// The program is at fault.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Kind::Internal, message)
+    }
+
+    /// Adds a line of detail: where it happened, what was found.
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.0.details.push(detail.into());
+        self
+    }
+
+    /// Adds a hint: what to do next.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hints.push(hint.into());
+        self
+    }
+
+    /// What the caller must do.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// What was tried and failed, on one line.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Lines of detail, in the order they were added.
+    pub fn details(&self) -> &[String] {
+        &self.0.details
+    }
+
+    /// What to do next, in the order the hints were added.
+    pub fn hints(&self) -> &[String] {
+        &self.0.hints
+    }
+}
+
+/// The message, then each detail and each hint on a line of its own.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        for detail in &self.0.details {
+            write!(f, "\n  {}", detail.replace('\n', "\n  "))?;
+        }
+        for hint in &self.0.hints {
+            write!(f, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Turns a failed file operation into an error that names the file and says what the system answered.
+pub fn io_error(what: &str, path: &std::path::Path, error: &std::io::Error) -> Error {
+    let message = format!("cannot {what} `{}`", path.display());
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Error::invalid(format!("{message}: there is no such file or folder")),
+        std::io::ErrorKind::PermissionDenied => Error::unavailable(format!("{message}: permission denied"))
+            .hint("check the owner and the mode of the path, or run as a user who may use it"),
+        std::io::ErrorKind::StorageFull => Error::unavailable(format!("{message}: the disk is full"))
+            .hint("free some space and run the same command again; what was published before is untouched"),
+        _ => Error::unavailable(format!("{message}: {error}")),
+    }
+}
+
+/// The candidate nearest to `name` in spelling, when one is near enough to be meant.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(similarity, _)| *similarity >= 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}

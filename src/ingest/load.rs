@@ -1,0 +1,234 @@
+//! Loading: the records of new sources become rows of a bronze table, in one commit for all of them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use datafusion::arrow::array::{
+    ArrayRef, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
+};
+use datafusion::arrow::compute::take;
+use datafusion::arrow::datatypes::SchemaRef;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinSet;
+
+use super::arrival::registered;
+use super::chunk::Chunk;
+use super::register::{self, LoadedFile};
+use super::{Arrival, Layout, Source};
+use crate::contract::{Contract, TableName};
+use crate::error::{Error, Result};
+use crate::table::{CommitRecord, Draft, FileWriter, Mode, Table, WriteOptions};
+
+/// Batches that may wait for a writer.
+const DEPTH: usize = 4;
+
+/// What all files of one loading share.
+pub struct Loading<'a> {
+    /// The run.
+    pub run_id: &'a str,
+    /// When it loads.
+    pub at: DateTime<Utc>,
+    /// How files are written.
+    pub options: &'a WriteOptions,
+    /// How many readers and writers work at once.
+    pub threads: usize,
+    /// Is told of rows as they are read.
+    pub on_rows: Arc<dyn Fn(u64) + Send + Sync>,
+}
+
+/// What was loaded into a bronze table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ingested {
+    /// The table.
+    pub table: TableName,
+    /// Files that were loaded.
+    pub files: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Files whose content was loaded before, under this or another name.
+    pub known: u64,
+}
+
+/// A source with its place in the order of loading.
+struct Job {
+    source: Source,
+    file: LoadedFile,
+}
+
+/// Loads what has arrived. Gives the tables that were committed: the bronze table, then the register.
+///
+/// The rows of all sources are one commit; a source that cannot be read to its end fails them all. The
+/// register follows in a commit of its own; after a crash between the two, the next run finds what is missing.
+pub async fn load(
+    arrival: Arrival,
+    last_seq: i64,
+    bronze: &Table,
+    contract: &Contract,
+    register: &Table,
+    loading: &Loading<'_>,
+) -> Result<(Ingested, Vec<Table>)> {
+    let known = arrival.unchanged + arrival.known.len() as u64;
+    let mut ingested = Ingested { table: arrival.table.clone(), files: 0, rows: 0, known };
+    let (mut tables, mut files) = (Vec::new(), arrival.known);
+    if !arrival.new.is_empty() {
+        let numbered = arrival.new.into_iter().zip(last_seq + 1..);
+        let jobs = numbered.map(|((source, sha256), seq)| {
+            let file = registered(&arrival.table, &source, &sha256, seq);
+            Job { source, file }
+        });
+        let jobs: VecDeque<Job> = jobs.collect();
+        let last_seq = jobs.back().map(|job| job.file.ingest_seq);
+        let (draft, mut loaded) = write_all(jobs, &arrival.layout, bronze, contract, loading).await?;
+        loaded.sort_by_key(|file| file.ingest_seq);
+        ingested.files = loaded.len() as u64;
+        ingested.rows = check_rows(&arrival.table, &loaded, &draft)?;
+        let record = CommitRecord {
+            run_id: loading.run_id.into(),
+            rows: draft.rows,
+            ingest_seq: last_seq,
+            ..Default::default()
+        };
+        tables.push(bronze.commit(contract, Mode::Append, draft, &record).await?);
+        files.extend(loaded);
+    }
+    if !files.is_empty() {
+        tables.push(register::append(register, &files, loading.run_id, loading.at, loading.options).await?);
+    }
+    Ok((ingested, tables))
+}
+
+/// What was read must have been written.
+fn check_rows(table: &TableName, loaded: &[LoadedFile], draft: &Draft) -> Result<u64> {
+    let read: i64 = loaded.iter().map(|file| file.rows).sum();
+    if read.unsigned_abs() != draft.rows {
+        return Err(Error::data(format!(
+            "{read} rows were read for `{table}`, but {} were written",
+            draft.rows
+        ))
+        .hint("nothing was published; run the same command again"));
+    }
+    Ok(draft.rows)
+}
+
+/// Reads sources on some threads while others encode what was read.
+async fn write_all(
+    jobs: VecDeque<Job>,
+    layout: &Layout,
+    bronze: &Table,
+    contract: &Contract,
+    loading: &Loading<'_>,
+) -> Result<(Draft, Vec<LoadedFile>)> {
+    let schema = contract.schema();
+    let (sender, receiver) = channel(DEPTH);
+    let (receiver, readers_wanted) =
+        (Arc::new(tokio::sync::Mutex::new(receiver)), loading.threads.min(jobs.len()));
+    let shared = Arc::new(Reading {
+        jobs: Mutex::new(jobs),
+        layout: layout.clone(),
+        schema: schema.clone(),
+        run_id: loading.run_id.into(),
+        at: loading.at,
+        on_rows: loading.on_rows.clone(),
+    });
+    let (mut readers, mut writers) = (JoinSet::new(), JoinSet::new());
+    for _ in 0..readers_wanted {
+        let (shared, sender) = (shared.clone(), sender.clone());
+        readers.spawn_blocking(move || shared.read_all(&sender));
+    }
+    drop(sender);
+    for _ in 0..loading.threads {
+        writers.spawn(write(receiver.clone(), bronze.file_writer(&schema, loading.options)));
+    }
+    // Readers stop when nobody takes their rows, so a writer's own fault is looked at first.
+    drop(receiver);
+    let stopped = |e: tokio::task::JoinError| Error::internal(format!("loading stopped: {e}"));
+    let mut draft = Draft::default();
+    while let Some(part) = writers.join_next().await {
+        draft = draft.merge(part.map_err(stopped)??);
+    }
+    let mut loaded = Vec::new();
+    while let Some(part) = readers.join_next().await {
+        loaded.extend(part.map_err(stopped)??);
+    }
+    Ok((draft, loaded))
+}
+
+type Rows = Arc<tokio::sync::Mutex<Receiver<RecordBatch>>>;
+
+async fn write(rows: Rows, mut writer: FileWriter) -> Result<Draft> {
+    loop {
+        let next = rows.lock().await.recv().await;
+        match next {
+            Some(batch) => writer.write(&batch).await?,
+            None => return writer.close().await,
+        }
+    }
+}
+
+/// What readers share.
+struct Reading {
+    jobs: Mutex<VecDeque<Job>>,
+    layout: Layout,
+    schema: SchemaRef,
+    run_id: String,
+    at: DateTime<Utc>,
+    on_rows: Arc<dyn Fn(u64) + Send + Sync>,
+}
+
+impl Reading {
+    /// Reads sources until none is left.
+    fn read_all(&self, rows: &Sender<RecordBatch>) -> Result<Vec<LoadedFile>> {
+        let mut loaded = Vec::new();
+        loop {
+            let next = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some(mut job) = next else { return Ok(loaded) };
+            let mut emit = |chunk: Chunk| {
+                (self.on_rows)(chunk.rows() as u64);
+                let batch = self.batch(&job.file, chunk)?;
+                rows.blocking_send(batch).map_err(|_| Error::internal("the writers have stopped"))
+            };
+            let read = job.source.read(&self.layout, &mut emit)?;
+            job.file.rows = i64::try_from(read).unwrap_or(i64::MAX);
+            loaded.push(job.file);
+        }
+    }
+
+    /// A chunk with its provenance, in the order of the contract's columns.
+    fn batch(&self, file: &LoadedFile, chunk: Chunk) -> Result<RecordBatch> {
+        let rows = chunk.rows();
+        let text = |value: &str| repeat(Arc::new(StringViewArray::from_iter_values([value])), rows);
+        let at = TimestampMicrosecondArray::from_value(self.at.timestamp_micros(), rows).with_timezone("UTC");
+        let named = self.layout.fields().iter().zip(chunk.columns);
+        let mut columns: Vec<(&str, ArrayRef)> =
+            named.map(|(field, column)| (field.name.as_str(), Arc::new(column) as ArrayRef)).collect();
+        columns.extend([
+            ("_source_file", text(&file.source_file)?),
+            ("_source_line", Arc::new(chunk.source_line) as ArrayRef),
+            ("_ingest_seq", Arc::new(Int64Array::from_value(file.ingest_seq, rows))),
+            ("_source_sha256", text(&file.sha256)?),
+            ("_ingest_run_id", text(&self.run_id)?),
+            ("_ingested_at", Arc::new(at)),
+            ("_rescued", Arc::new(chunk.rescued)),
+        ]);
+        let promised = self.schema.fields().iter().map(|field| {
+            let column = columns.iter().find(|(name, _)| name == field.name());
+            column.map(|(_, column)| column.clone()).ok_or_else(|| {
+                Error::invalid(format!(
+                    "no source delivers the column `{}` of `{}`",
+                    field.name(),
+                    file.table
+                ))
+            })
+        });
+        let promised = promised.collect::<Result<Vec<_>>>()?;
+        RecordBatch::try_new(self.schema.clone(), promised)
+            .map_err(|e| Error::internal(format!("rows of `{}`: {e}", file.table)))
+    }
+}
+
+/// One value, `rows` times; the value's bytes are shared.
+fn repeat(value: ArrayRef, rows: usize) -> Result<ArrayRef> {
+    let zeros = UInt32Array::from_value(0, rows);
+    take(&value, &zeros, None).map_err(|e| Error::internal(e.to_string()))
+}

@@ -1,0 +1,201 @@
+//! The register of loaded files, `ops.files`: by content, so that the same content is loaded once.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringViewArray,
+    TimestampMicrosecondArray,
+};
+use datafusion::arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use datafusion::prelude::SessionContext;
+
+use crate::contract::{Contract, Layer, TableName};
+use crate::error::{Error, Result};
+use crate::table::{CommitRecord, Mode, Table, WriteOptions};
+
+/// One line of the register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedFile {
+    /// The bronze table.
+    pub table: TableName,
+    /// The file, as the source names it.
+    pub source_file: String,
+    /// The identity of its content.
+    pub sha256: String,
+    /// The position at which the content was loaded.
+    pub ingest_seq: i64,
+    /// Bytes of the file; unknown for a file that was registered after a crash.
+    pub size_bytes: Option<i64>,
+    /// Microseconds of UTC at which the file was modified.
+    pub modified_at: Option<i64>,
+    /// Rows loaded from it.
+    pub rows: i64,
+    /// Whether it was loaded, not known by another name.
+    pub is_loaded: bool,
+}
+
+/// The files that a bronze table has been loaded from.
+#[derive(Clone, Debug, Default)]
+pub struct Register {
+    by_content: HashMap<String, LoadedFile>,
+    by_name: HashMap<String, LoadedFile>,
+    /// Files that bronze holds and the table does not name yet.
+    pub(super) missing: Vec<LoadedFile>,
+}
+
+impl Register {
+    /// Reads what is registered for `bronze`, and what a crash kept from being registered. `session` sees the
+    /// newest versions of the register and of `bronze`, whose last commit loaded the file at `last_seq`.
+    pub async fn load(
+        session: &SessionContext,
+        table: &Table,
+        bronze: &TableName,
+        last_seq: Option<i64>,
+    ) -> Result<Register> {
+        let mut register = Register::default();
+        if table.version().is_some() {
+            register.read(session, bronze).await?;
+        }
+        if last_seq.is_some_and(|last| last > register.last_seq()) {
+            register.missing = unregistered(session, bronze, &register).await?;
+            register.missing.clone().into_iter().for_each(|file| register.add(file));
+        }
+        Ok(register)
+    }
+
+    async fn read(&mut self, session: &SessionContext, bronze: &TableName) -> Result<()> {
+        let query = format!(
+            "select source_file, source_sha256, ingest_seq, size_bytes, modified_at, rows, is_loaded from {} \
+             where bronze_table = '{bronze}' order by ingest_seq, loaded_at, source_file",
+            register_name()
+        );
+        for batch in session.sql(&query).await?.collect().await? {
+            for row in 0..batch.num_rows() {
+                self.add(read_row(&batch, row, bronze));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a file.
+    pub fn add(&mut self, file: LoadedFile) {
+        // A sheet or a member is registered as `file!part`; the file is what has a size and a time.
+        let delivered = file.source_file.split('!').next().unwrap_or_default();
+        self.by_name.insert(delivered.into(), file.clone());
+        self.by_content.entry(file.sha256.clone()).or_insert(file);
+    }
+
+    /// The file that has this content, if it was loaded.
+    pub fn with_content(&self, sha256: &str) -> Option<&LoadedFile> {
+        self.by_content.get(sha256)
+    }
+
+    /// The registered file of this name, if neither its size nor its time has changed since.
+    pub fn unchanged(&self, name: &str, size: i64, modified_at: i64) -> Option<&LoadedFile> {
+        self.by_name
+            .get(name.split('!').next()?)
+            .filter(|f| f.size_bytes == Some(size) && f.modified_at == Some(modified_at))
+    }
+
+    /// The position of the last file that was loaded; 0 before the first.
+    pub fn last_seq(&self) -> i64 {
+        self.by_content.values().map(|file| file.ingest_seq).max().unwrap_or(0)
+    }
+}
+
+/// `ops.files`.
+pub fn register_name() -> TableName {
+    TableName::new(Layer::Ops, "files")
+}
+
+/// The files that bronze holds and the register does not: what a crash between their two commits leaves.
+pub(super) async fn unregistered(
+    session: &SessionContext,
+    bronze: &TableName,
+    register: &Register,
+) -> Result<Vec<LoadedFile>> {
+    let query = format!(
+        "select _source_file, _source_sha256, _ingest_seq, count(*) from {bronze} where _ingest_seq > {} \
+         group by _source_file, _source_sha256, _ingest_seq order by _ingest_seq",
+        register.last_seq()
+    );
+    let mut files = Vec::new();
+    for batch in session.sql(&query).await?.collect().await? {
+        let text = |column: usize, row| batch.column(column).as_string_view().value(row).to_string();
+        let integer = |column: usize, row| batch.column(column).as_primitive::<Int64Type>().value(row);
+        files.extend((0..batch.num_rows()).map(|row| LoadedFile {
+            table: bronze.clone(),
+            source_file: text(0, row),
+            sha256: text(1, row),
+            ingest_seq: integer(2, row),
+            size_bytes: None,
+            modified_at: None,
+            rows: integer(3, row),
+            is_loaded: true,
+        }));
+    }
+    Ok(files)
+}
+
+/// Appends files to the register in one commit.
+pub(super) async fn append(
+    table: &Table,
+    files: &[LoadedFile],
+    run_id: &str,
+    at: DateTime<Utc>,
+    options: &WriteOptions,
+) -> Result<Table> {
+    let contract = Contract::parse(Path::new("ops/files.toml"), register_name(), include_str!("files.toml"))?;
+    let mut writer = table.file_writer(&contract.schema(), options);
+    writer.write(&rows(&contract, files, run_id, at)?).await?;
+    let record = CommitRecord { run_id: run_id.into(), rows: files.len() as u64, ..Default::default() };
+    table.commit(&contract, Mode::Append, writer.close().await?, &record).await
+}
+
+fn rows(contract: &Contract, files: &[LoadedFile], run_id: &str, at: DateTime<Utc>) -> Result<RecordBatch> {
+    let texts = |value: &dyn Fn(&LoadedFile) -> String| -> ArrayRef {
+        Arc::new(files.iter().map(|file| Some(value(file))).collect::<StringViewArray>())
+    };
+    let integers = |value: &dyn Fn(&LoadedFile) -> Option<i64>| -> ArrayRef {
+        Arc::new(files.iter().map(value).collect::<Int64Array>())
+    };
+    let instants = |value: &dyn Fn(&LoadedFile) -> Option<i64>| -> ArrayRef {
+        Arc::new(files.iter().map(value).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+    };
+    let columns = vec![
+        texts(&|file| file.table.to_string()),
+        texts(&|file| file.source_file.clone()),
+        texts(&|file| file.sha256.clone()),
+        integers(&|file| Some(file.ingest_seq)),
+        integers(&|file| file.size_bytes),
+        instants(&|file| file.modified_at),
+        integers(&|file| Some(file.rows)),
+        Arc::new(files.iter().map(|file| Some(file.is_loaded)).collect::<BooleanArray>()),
+        texts(&|_| run_id.into()),
+        instants(&|_| Some(at.timestamp_micros())),
+    ];
+    RecordBatch::try_new(contract.schema(), columns)
+        .map_err(|e| Error::internal(format!("the register's rows: {e}")))
+}
+
+fn read_row(batch: &RecordBatch, row: usize, bronze: &TableName) -> LoadedFile {
+    let text = |column: usize| batch.column(column).as_string_view().value(row).to_string();
+    let integer = |column: usize| {
+        let column = batch.column(column).as_primitive::<Int64Type>();
+        column.is_valid(row).then(|| column.value(row))
+    };
+    let modified = batch.column(4).as_primitive::<TimestampMicrosecondType>();
+    LoadedFile {
+        table: bronze.clone(),
+        source_file: text(0),
+        sha256: text(1),
+        ingest_seq: integer(2).unwrap_or_default(),
+        size_bytes: integer(3),
+        modified_at: modified.is_valid(row).then(|| modified.value(row)),
+        rows: integer(5).unwrap_or_default(),
+        is_loaded: batch.column(6).as_boolean().value(row),
+    }
+}

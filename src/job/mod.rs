@@ -1,0 +1,147 @@
+//! Jobs: how each table's promise is kept. SQL text in, checked values out; never reads data.
+//!
+//! A job is `sql/<layer>/<table>.sql`: the path names the table, a header of comments says in prose what
+//! it is and how it writes, and one query says its rows. What it reads is read off the query.
+
+mod graph;
+
+use std::path::{Path, PathBuf};
+
+use datafusion::common::TableReference;
+use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::resolve::resolve_table_references;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+use crate::config::with_nearest;
+use crate::contract::TableName;
+use crate::error::{Error, Result, io_error};
+pub use graph::Graph;
+
+/// How a job's rows become a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    /// The rows replace the table's rows.
+    Full,
+    /// The rows are no table: they stream into the jobs that read them, computed once for all of these.
+    Nothing,
+}
+
+/// A query with its header.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// The prose of the header.
+    pub doc: String,
+    /// The text of the query, header included.
+    pub sql: String,
+    /// The names of the tables it reads, sorted, as written: `schema.table`.
+    pub reads: Vec<String>,
+}
+
+/// A query that makes a table.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The table.
+    pub name: TableName,
+    /// The query.
+    pub query: Query,
+    /// How its rows are written.
+    pub writes: Writes,
+}
+
+impl Query {
+    /// Reads a query from its file.
+    pub fn load(path: &Path) -> Result<Query> {
+        let sql = std::fs::read_to_string(path).map_err(|e| io_error("read", path, &e))?;
+        let header = header_of(&sql);
+        let prose = header.iter().filter(|line| !is_directive(line));
+        let doc = prose.copied().collect::<Vec<_>>().join(" ").trim().to_string();
+        let reads = reads_of(path, &sql)?;
+        Ok(Query { path: path.into(), doc, sql, reads })
+    }
+
+    /// The query's tokens without comments and blanks: equal when and only when the meaning can be.
+    pub fn normalised(&self) -> Result<String> {
+        let tokens = Tokenizer::new(&GenericDialect {}, &self.sql)
+            .tokenize()
+            .map_err(|e| Error::invalid(e.to_string()).detail(format!("in {}", self.path.display())))?;
+        let words = tokens.iter().filter(|t| !matches!(t, Token::Whitespace(_))).map(ToString::to_string);
+        Ok(words.collect::<Vec<_>>().join(" "))
+    }
+}
+
+impl Job {
+    /// Reads the job of `name` from its file.
+    pub fn load(path: &Path, name: TableName) -> Result<Job> {
+        let query = Query::load(path)?;
+        let mut writes = None;
+        for (number, line) in header_of(&query.sql).iter().enumerate() {
+            let Some((key, value)) = line.split_once(':').filter(|_| is_directive(line)) else { continue };
+            let error = |message: String| {
+                Error::invalid(message).detail(format!("at {}:{}", path.display(), number + 1))
+            };
+            match (key, value.trim()) {
+                ("writes", "full") => writes = Some(Writes::Full),
+                ("writes", "nothing") => writes = Some(Writes::Nothing),
+                ("writes", other) => {
+                    return Err(error(format!("`{name}` cannot write `{other}`"))
+                        .hint("`-- writes:` is `full` or `nothing`"));
+                }
+                (key, _) => {
+                    let error = error(format!("unknown header `{key}`"));
+                    return Err(with_nearest(error, key, ["writes"].into_iter()));
+                }
+            }
+        }
+        let writes = writes.ok_or_else(|| {
+            Error::invalid(format!("`{name}` does not say how it writes"))
+                .detail(format!("in {}", path.display()))
+                .hint("add the line `-- writes: full` to the header")
+        })?;
+        Ok(Job { name, query, writes })
+    }
+
+    /// The tables of the lake it reads.
+    pub fn reads(&self) -> impl Iterator<Item = TableName> + '_ {
+        self.query.reads.iter().filter_map(|name| TableName::parse(name))
+    }
+}
+
+/// The comment lines before the query, without their dashes.
+fn header_of(sql: &str) -> Vec<&str> {
+    sql.lines().map_while(|line| line.strip_prefix("--")).map(str::trim).collect()
+}
+
+/// A header line such as `writes: full`: one lower-case word and a colon.
+fn is_directive(line: &str) -> bool {
+    line.split_once(": ")
+        .is_some_and(|(key, _)| !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase()))
+}
+
+/// The tables a file's one query names, common table expressions left out.
+fn reads_of(path: &Path, sql: &str) -> Result<Vec<String>> {
+    let place = |error: Error| error.detail(format!("in {}", path.display()));
+    let statements = DFParser::parse_sql(sql).map_err(|e| place(Error::invalid(e.strip_backtrace())))?;
+    let [statement] = statements.iter().collect::<Vec<_>>()[..] else {
+        return Err(place(Error::invalid(format!("expected one query, found {}", statements.len()))));
+    };
+    if !is_query(statement) {
+        return Err(place(Error::invalid("expected a query, found another statement")));
+    }
+    let (tables, _) =
+        resolve_table_references(statement, true).map_err(|e| place(Error::invalid(e.strip_backtrace())))?;
+    let mut names: Vec<String> = tables.iter().map(TableReference::to_string).collect();
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+fn is_query(statement: &Statement) -> bool {
+    use datafusion::sql::sqlparser::ast;
+    matches!(statement, Statement::Statement(inner) if matches!(**inner, ast::Statement::Query(_)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,15 @@
+//! `lake`: raw retail exports to a medallion lakehouse on Delta tables, as one program.
+//!
+//! Rooms, bottom first; imports go down only.
+
+pub mod clock;
+pub mod config;
+pub mod contract;
+pub mod engine;
+pub mod error;
+pub mod ingest;
+pub mod job;
+pub mod project;
+pub mod quality;
+pub mod run;
+pub mod table;

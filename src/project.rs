@@ -1,0 +1,190 @@
+//! A project: a user's five folders of plain text, loaded and held against each other. Never reads data.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::config::{Config, Sources, with_nearest};
+use crate::contract::{Contract, Layer, TableName};
+use crate::error::{Error, Result, io_error};
+use crate::job::{Graph, Job, Query, Writes};
+
+/// The files of a new project, by their path in it; copies of those in the program's own repository.
+pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/project_files.rs"));
+
+/// An editable mapping: a CSV file beside the contracts that SQL reads as a table.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// Its name in SQL.
+    pub name: TableName,
+    /// Its file.
+    pub path: PathBuf,
+    /// The file's text.
+    pub text: String,
+}
+
+/// Everything a user's text says.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The folder that holds the five.
+    pub folder: PathBuf,
+    /// The settings.
+    pub config: Config,
+    /// Where bronze comes from.
+    pub sources: Sources,
+    /// What each table promises.
+    pub contracts: BTreeMap<TableName, Contract>,
+    /// How each promise is kept.
+    pub jobs: BTreeMap<TableName, Job>,
+    /// The mappings.
+    pub mappings: BTreeMap<TableName, Mapping>,
+    /// The queries whose two sides must balance: `sql/books/*.sql`.
+    pub books: BTreeMap<String, Query>,
+    /// The named questions: `sql/analyses/*.sql`.
+    pub analyses: BTreeMap<String, Query>,
+    /// Who reads whom.
+    pub graph: Graph,
+}
+
+impl Project {
+    /// Loads the project in `folder` with the configuration found for it.
+    pub fn load(folder: &Path, config: Config) -> Result<Project> {
+        if !folder.join("config/sources.toml").is_file() {
+            return Err(Error::invalid(format!("there is no lake project in `{}`", folder.display()))
+                .detail("a project is a folder with `bronze silver gold sql config` in it")
+                .hint("make one with `lake init DIR`, or name one with `--project DIR`"));
+        }
+        let (mut contracts, mut mappings, mut jobs) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for layer in Layer::PROMOTED {
+            for (stem, path) in files_in(&folder.join(layer.as_str()), "toml")? {
+                let name = TableName::new(layer, stem);
+                contracts.insert(name.clone(), Contract::load(&path, name)?);
+            }
+            for (stem, path) in files_in(&folder.join(layer.as_str()), "csv")? {
+                let text = std::fs::read_to_string(&path).map_err(|e| io_error("read", &path, &e))?;
+                let name = TableName::new(layer, stem);
+                mappings.insert(name.clone(), Mapping { name, path, text });
+            }
+            for (stem, path) in files_in(&folder.join("sql").join(layer.as_str()), "sql")? {
+                let name = TableName::new(layer, stem);
+                jobs.insert(name.clone(), Job::load(&path, name)?);
+            }
+        }
+        let project = Project {
+            sources: Sources::load(folder)?,
+            books: queries_in(&folder.join("sql/books"))?,
+            analyses: queries_in(&folder.join("sql/analyses"))?,
+            graph: Graph::new(jobs.values())?,
+            folder: folder.into(),
+            config,
+            contracts,
+            jobs,
+            mappings,
+        };
+        project.check_pairs()?;
+        project.check_reads()?;
+        Ok(project)
+    }
+
+    /// The contract of a table.
+    pub fn contract(&self, name: &TableName) -> Result<&Contract> {
+        self.contracts.get(name).ok_or_else(|| self.unknown_table(&name.to_string()))
+    }
+
+    /// An error that names the table nearest to one that does not exist.
+    pub fn unknown_table(&self, name: &str) -> Error {
+        let names: Vec<String> = self.contracts.keys().map(ToString::to_string).collect();
+        with_nearest(
+            Error::invalid(format!("unknown table `{name}`")),
+            name,
+            names.iter().map(String::as_str),
+        )
+    }
+
+    /// Every contract has a writer, every job a contract, every name one meaning.
+    fn check_pairs(&self) -> Result<()> {
+        for (name, job) in &self.jobs {
+            if name.layer == Layer::Bronze {
+                return Err(Error::invalid(format!(
+                    "`{name}` cannot have a job: bronze is what sources deliver"
+                ))
+                .detail(format!("in {}", job.query.path.display())));
+            }
+            if job.writes == Writes::Full && !self.contracts.contains_key(name) {
+                return Err(Error::invalid(format!("job `{name}` has no contract"))
+                    .detail(format!("in {}", job.query.path.display()))
+                    .hint(format!("write {}/{}.toml", name.layer.as_str(), name.table)));
+            }
+        }
+        for (name, contract) in &self.contracts {
+            let writer = match name.layer {
+                Layer::Bronze => self.sources.get(&name.table).is_ok(),
+                _ => self.jobs.get(name).is_some_and(|job| job.writes == Writes::Full),
+            };
+            if !writer {
+                let missing = match name.layer {
+                    Layer::Bronze => format!("add a section [{}] to config/sources.toml", name.table),
+                    _ => format!("write sql/{}/{}.sql", name.layer.as_str(), name.table),
+                };
+                return Err(Error::invalid(format!("nothing writes `{name}`"))
+                    .detail(format!("it is promised in {}", contract.path.display()))
+                    .hint(missing));
+            }
+            if let Some(mapping) = self.mappings.get(name) {
+                return Err(Error::invalid(format!("`{name}` is both a mapping and a table"))
+                    .detail(format!("{} and {}", mapping.path.display(), contract.path.display())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every table that a job names exists, and none reads a layer above its own.
+    fn check_reads(&self) -> Result<()> {
+        for job in self.jobs.values() {
+            let place = format!("in {}", job.query.path.display());
+            for read in job.query.reads.iter().filter(|read| *read != RUN_TABLE) {
+                let name = TableName::parse(read).filter(|name| name.layer != Layer::Ops);
+                let Some(name) = name.filter(|name| self.is_table(name)) else {
+                    return Err(self.unknown_table(read).detail(place));
+                };
+                if name.layer > job.name.layer {
+                    return Err(Error::invalid(format!(
+                        "`{}` reads `{name}`, a layer above its own",
+                        job.name
+                    ))
+                    .detail(place));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_table(&self, name: &TableName) -> bool {
+        self.contracts.contains_key(name) || self.mappings.contains_key(name) || self.jobs.contains_key(name)
+    }
+}
+
+/// The one-row table of a run's own parameters.
+pub const RUN_TABLE: &str = "lake.run";
+
+/// The files of a folder with an extension, by stem, in order; a missing folder has none.
+fn files_in(folder: &Path, extension: &str) -> Result<Vec<(String, PathBuf)>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(io_error("read", folder, &e)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| io_error("read", folder, &e))?.path();
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| !stem.starts_with('.'));
+        if let (Some(stem), true) = (stem, path.extension().is_some_and(|e| e == extension)) {
+            found.push((stem.to_string(), path.clone()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn queries_in(folder: &Path) -> Result<BTreeMap<String, Query>> {
+    files_in(folder, "sql")?.into_iter().map(|(stem, path)| Ok((stem, Query::load(&path)?))).collect()
+}

@@ -1,0 +1,168 @@
+//! `lake check`: every job is planned against the contracts of what it reads, and what it makes is compared
+//! with its own contract, before any data is read.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::prelude::SessionContext;
+
+use super::{Lake, state};
+use crate::config::with_nearest;
+use crate::contract::Contract;
+use crate::engine::Catalogue;
+use crate::error::{Error, Result};
+use crate::job::{Job, Query, Writes};
+
+/// What was checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Contracts.
+    pub contracts: usize,
+    /// Jobs, views included.
+    pub jobs: usize,
+    /// Books and analyses.
+    pub queries: usize,
+}
+
+/// Checks the whole project; the first fault is the error.
+pub async fn check(lake: &Lake) -> Result<Checked> {
+    let project = &lake.project;
+    let catalogue = Catalogue::new();
+    for mapping in project.mappings.values() {
+        catalogue.map(mapping);
+    }
+    for contract in project.contracts.values() {
+        let empty = Arc::new(EmptyTable::new(contract.schema()));
+        catalogue.provide(contract.name.layer.as_str(), &contract.name.table, empty);
+    }
+    catalogue.provide("lake", "run", state::parameters("check", lake.clock.now())?);
+    let session = lake.engine.session(catalogue.clone());
+    for name in project.graph.order() {
+        let Some(job) = project.jobs.get(name) else { continue };
+        let made = plan(&session, &job.query).await?;
+        match job.writes {
+            Writes::Nothing => {
+                let view = Arc::new(EmptyTable::new(made));
+                catalogue.provide(name.layer.as_str(), &name.table, view);
+            }
+            Writes::Full => compare(job, project.contract(name)?, &made)?,
+        }
+    }
+    for contract in project.contracts.values() {
+        check_expectations(&session, contract).await?;
+    }
+    for query in project.books.values().chain(project.analyses.values()) {
+        plan(&session, query).await?;
+    }
+    Ok(Checked {
+        contracts: project.contracts.len(),
+        jobs: project.jobs.len(),
+        queries: project.books.len() + project.analyses.len(),
+    })
+}
+
+/// The schema of what a query makes.
+async fn plan(session: &SessionContext, query: &Query) -> Result<SchemaRef> {
+    let at = |e: datafusion::error::DataFusionError| place(Error::from(e), query);
+    let frame = session.sql(&query.sql).await.map_err(at)?;
+    let optimised = frame.into_optimized_plan().map_err(at)?;
+    Ok(Arc::new(Schema::clone(optimised.schema().as_arrow())))
+}
+
+/// Adds the file to an error, with the line and the text when the message names a column of the query.
+fn place(error: Error, query: &Query) -> Error {
+    let path = query.path.display();
+    let words = error.message().to_string();
+    let named = words.split(['\'', '"', '`', ' ']).filter(|word| word.len() > 2);
+    let found = named.filter_map(|word| {
+        let word = word.rsplit('.').next().unwrap_or(word).trim_end_matches([',', ':']);
+        let hits =
+            query.sql.lines().enumerate().filter(|(_, line)| !line.starts_with("--") && has_word(line, word));
+        let hits: Vec<_> = hits.collect();
+        (hits.len() == 1).then(|| hits[0])
+    });
+    match found.into_iter().next() {
+        Some((number, line)) => error.detail(format!("at {path}:{}", number + 1)).detail(format!(
+            "{:>4} | {}",
+            number + 1,
+            line.trim_end()
+        )),
+        None => error.detail(format!("in {path}")),
+    }
+}
+
+fn has_word(line: &str, word: &str) -> bool {
+    !word.is_empty()
+        && line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|part| part.eq_ignore_ascii_case(word))
+}
+
+/// What a job makes must be what its contract promises: names in order, and types.
+fn compare(job: &Job, contract: &Contract, made: &SchemaRef) -> Result<()> {
+    let at = |error: Error| {
+        error
+            .detail(format!("made by {}", job.query.path.display()))
+            .detail(format!("promised in {}", contract.path.display()))
+    };
+    let names: Vec<&str> = made.fields().iter().map(|f| f.name().as_str()).collect();
+    for column in &contract.columns {
+        if !names.contains(&column.name.as_str()) {
+            let error = at(Error::invalid(format!(
+                "`{}` promises a column `{}` that its job does not make",
+                contract.name, column.name
+            )));
+            return Err(with_nearest(error, &column.name, names.iter().copied()));
+        }
+    }
+    let promised: Vec<&str> = contract.columns.iter().map(|c| c.name.as_str()).collect();
+    if let Some(extra) = names.iter().find(|name| !promised.contains(name)) {
+        return Err(at(Error::invalid(format!(
+            "the job of `{}` makes a column `{extra}` that its contract does not promise",
+            contract.name
+        ))
+        .hint("promise it in the contract, or leave it out of the last SELECT")));
+    }
+    for (position, (column, field)) in contract.columns.iter().zip(made.fields()).enumerate() {
+        if &column.name != field.name() {
+            return Err(at(Error::invalid(format!(
+                "column {} of `{}` is `{}` in its job and `{}` in its contract",
+                position + 1,
+                contract.name,
+                field.name(),
+                column.name
+            ))
+            .hint("bring the columns into the same order")));
+        }
+        if !same_type(field.data_type(), &column.data_type) {
+            return Err(at(Error::invalid(format!(
+                "column `{}` of `{}` is {} in its job and {} in its contract",
+                column.name,
+                contract.name,
+                Contract::type_name(field.data_type()),
+                Contract::type_name(&column.data_type)
+            ))
+            .hint(format!(
+                "cast it in the last SELECT, or change the contract ({})",
+                contract.path.display()
+            ))));
+        }
+    }
+    Ok(())
+}
+
+/// Equal but for how texts are held in memory and how lists call their elements.
+fn same_type(made: &DataType, promised: &DataType) -> bool {
+    Contract::type_name(made) == Contract::type_name(promised)
+}
+
+async fn check_expectations(session: &SessionContext, contract: &Contract) -> Result<()> {
+    for (name, expectation) in &contract.expectations {
+        let query =
+            format!("select count(*) filter (where not ({})) from {}", expectation.condition, contract.name);
+        let planned = async { session.sql(&query).await?.into_optimized_plan() }.await;
+        planned.map_err(|e| {
+            Error::from(e).detail(format!("in the expectation `{name}` of {}", contract.path.display()))
+        })?;
+    }
+    Ok(())
+}

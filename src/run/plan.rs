@@ -1,0 +1,156 @@
+//! Plans: which tables a run builds or leaves alone, and why. Pure: states in, decisions out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fingerprint;
+use super::{Lake, States};
+use crate::contract::{Layer, TableName};
+use crate::error::Result;
+use crate::job::Writes;
+use crate::project::Project;
+
+/// What is done together: one table, or all tables that read the same view.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The view that is computed once for all tables of the step.
+    pub view: Option<TableName>,
+    /// The tables.
+    pub tables: Vec<TableName>,
+    /// Whether they are built.
+    pub build: bool,
+    /// Why each of them is stale; a table without reasons is fresh.
+    reasons: BTreeMap<TableName, Vec<String>>,
+    /// The tables the step reads and does not itself make.
+    pub inputs: BTreeSet<TableName>,
+}
+
+impl Step {
+    /// Why a table is built or not, in words.
+    pub fn reason(&self, table: &TableName) -> String {
+        match self.reasons.get(table) {
+            Some(reasons) if !reasons.is_empty() => reasons.join(", "),
+            _ if self.build => "is made together with the others".into(),
+            _ => "nothing changed".into(),
+        }
+    }
+}
+
+/// The steps of a run in the order of promotion.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// Plans `targets`; of what they are made from only what is stale is built.
+    ///
+    /// `changing` are bronze tables that are about to receive new rows; `full_refresh` builds every target.
+    pub(super) fn new(
+        lake: &Lake,
+        states: &States,
+        targets: &BTreeSet<TableName>,
+        changing: &BTreeSet<TableName>,
+        full_refresh: bool,
+    ) -> Result<Plan> {
+        let project = &lake.project;
+        let wanted = project.graph.with_ancestors(targets.iter().cloned());
+        let mut changing = changing.clone();
+        let mut plan = Plan::default();
+        for name in project.graph.order().iter().filter(|name| wanted.contains(name)) {
+            let is_table = project.jobs.get(name).is_some_and(|job| job.writes == Writes::Full);
+            if !is_table || plan.steps.iter().any(|step| step.tables.contains(name)) {
+                continue;
+            }
+            let mut step = step_of(project, name);
+            for table in &step.tables {
+                let mut reasons = stale(project, states, table, &changing)?;
+                if full_refresh && targets.contains(table) {
+                    reasons.push("full refresh".into());
+                }
+                step.build |= !reasons.is_empty();
+                step.reasons.insert(table.clone(), reasons);
+            }
+            if step.build {
+                changing.extend(step.tables.iter().cloned());
+            }
+            plan.steps.push(step);
+        }
+        Ok(plan)
+    }
+
+    /// Every table of the plan, in the order of promotion.
+    pub fn tables(&self) -> impl Iterator<Item = &TableName> {
+        self.steps.iter().flat_map(|step| &step.tables)
+    }
+
+    /// The steps that are built, in waves: those of a wave do not wait for each other.
+    pub(super) fn waves(&self) -> Vec<Vec<&Step>> {
+        let mut waves: Vec<Vec<&Step>> = Vec::new();
+        let mut wave_of: BTreeMap<&TableName, usize> = BTreeMap::new();
+        for step in self.steps.iter().filter(|step| step.build) {
+            let wave =
+                step.inputs.iter().filter_map(|input| wave_of.get(input)).max().map_or(0, |wave| wave + 1);
+            wave_of.extend(step.tables.iter().map(|table| (table, wave)));
+            if waves.len() <= wave {
+                waves.resize(wave + 1, Vec::new());
+            }
+            waves[wave].push(step);
+        }
+        waves
+    }
+}
+
+/// The step that makes `name`: with it, all tables that read the same view.
+fn step_of(project: &Project, name: &TableName) -> Step {
+    let is_view = |name: &TableName| project.jobs.get(name).is_some_and(|job| job.writes == Writes::Nothing);
+    let view = project.graph.parents(name).find(|parent| is_view(parent)).cloned();
+    let tables: Vec<TableName> = match &view {
+        Some(view) => project.graph.children(view).cloned().collect(),
+        None => vec![name.clone()],
+    };
+    let inputs = tables.iter().flat_map(|table| inputs_of(project, table)).collect();
+    Step { view, tables, build: false, reasons: BTreeMap::new(), inputs }
+}
+
+/// The tables that `name` is made from, with views replaced by what they read.
+pub(super) fn inputs_of(project: &Project, name: &TableName) -> BTreeSet<TableName> {
+    let mut inputs = BTreeSet::new();
+    for parent in project.graph.parents(name) {
+        if project.contracts.contains_key(parent) {
+            inputs.insert(parent.clone());
+        } else if project.jobs.contains_key(parent) {
+            inputs.extend(inputs_of(project, parent));
+        }
+    }
+    inputs
+}
+
+/// Why a table is not what its text and its inputs say it should be.
+fn stale(
+    project: &Project,
+    states: &States,
+    name: &TableName,
+    changing: &BTreeSet<TableName>,
+) -> Result<Vec<String>> {
+    let state = states.expect(name)?;
+    if state.table.version().is_none() {
+        return Ok(vec!["never built".into()]);
+    }
+    let Some(record) = &state.record else {
+        return Ok(vec!["last written by another program".into()]);
+    };
+    let mut reasons = fingerprint::differences(&record.fingerprint, &fingerprint::of(project, name)?);
+    for input in inputs_of(project, name) {
+        let then = record.inputs.get(&input.to_string());
+        let now = states.expect(&input)?.table.version();
+        if changing.contains(&input) {
+            let change = if input.layer == Layer::Bronze { "has new files" } else { "is rebuilt" };
+            reasons.push(format!("{input} {change}"));
+        } else if then != now.as_ref() {
+            let number = |version: Option<&u64>| version.map_or("none".to_string(), u64::to_string);
+            reasons.push(format!("{input} {} → {}", number(then), number(now.as_ref())));
+        }
+    }
+    Ok(reasons)
+}

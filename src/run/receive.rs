@@ -1,0 +1,115 @@
+//! Receiving: what has landed or was named is looked at and loaded into bronze.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::future::try_join_all;
+
+use super::{Event, Lake, Run, States};
+use crate::contract::{Layer, TableName};
+use crate::engine::Catalogue;
+use crate::error::{Error, Result};
+use crate::ingest::{self, Arrival, Ingested, Loading, Register};
+use crate::table::Publications;
+
+impl Lake {
+    /// Loads the files at `locations` into the bronze table `source` and publishes it; without locations,
+    /// what has landed for it.
+    pub async fn ingest(&self, source: &str, locations: &[String]) -> Result<Ingested> {
+        let run = self.start()?;
+        let _lock = self.store.lock(&run.id)?;
+        self.store.initialise().await?;
+        let table = TableName::new(Layer::Bronze, source);
+        let publications = Publications::open(&self.store).await?;
+        let mut states = States::load(self).await?;
+        self.pin_newest(&run.catalogue, &states);
+        let arrival = self.receive(&table, locations, &states, &run.catalogue, run.downloads.path()).await?;
+        let loaded = self.load_all(&run, vec![arrival], &mut states).await?;
+        self.publish(&run, &publications, &states).await?;
+        loaded.into_iter().next().ok_or_else(|| Error::internal("nothing was ingested"))
+    }
+
+    /// What has landed for the bronze tables that `targets` are made from.
+    pub(super) async fn arrivals(
+        &self,
+        targets: &BTreeSet<TableName>,
+        states: &States,
+        catalogue: &Arc<Catalogue>,
+        downloads: &Path,
+    ) -> Result<Vec<(Register, Arrival)>> {
+        let needed = self.project.graph.with_ancestors(targets.iter().cloned());
+        let bronze = needed.iter().filter(|name| name.layer == Layer::Bronze);
+        try_join_all(bronze.map(|table| self.receive(table, &[], states, catalogue, downloads))).await
+    }
+
+    /// What the files at `locations`, or those that have landed, hold that the register does not know.
+    async fn receive(
+        &self,
+        table: &TableName,
+        locations: &[String],
+        states: &States,
+        catalogue: &Arc<Catalogue>,
+        downloads: &Path,
+    ) -> Result<(Register, Arrival)> {
+        let source = self.project.sources.get(&table.table)?;
+        let layout = ingest::layout(self.project.contract(table)?, source)?;
+        let register = self.register(table, states, catalogue).await?;
+        let observer = self.observer.clone();
+        let progress = move |bytes, of| observer.event(Event::Fetched { bytes, of });
+        let deliveries = match locations {
+            [] if source.landing.contains("://") => {
+                ingest::resolve(std::slice::from_ref(&source.landing), downloads, &progress).await?
+            }
+            [] => ingest::landed(&self.project.folder, &source.landing)?,
+            named => ingest::resolve(named, downloads, &progress).await?,
+        };
+        let name = table.clone();
+        let examined = tokio::task::spawn_blocking(move || {
+            let arrival = Arrival::examine(&name, layout, &deliveries, &register)?;
+            Ok((register, arrival))
+        });
+        examined.await.map_err(|e| Error::internal(format!("looking at the files stopped: {e}")))?
+    }
+
+    async fn register(
+        &self,
+        table: &TableName,
+        states: &States,
+        catalogue: &Arc<Catalogue>,
+    ) -> Result<Register> {
+        let session = self.engine.session(catalogue.clone());
+        let last_seq = states.expect(table)?.record.as_ref().and_then(|record| record.ingest_seq);
+        Register::load(&session, &states.expect(&ingest::register_name())?.table, table, last_seq).await
+    }
+
+    pub(super) async fn load_all(
+        &self,
+        run: &Run,
+        arrivals: Vec<(Register, Arrival)>,
+        states: &mut States,
+    ) -> Result<Vec<Ingested>> {
+        let mut all = Vec::new();
+        for (register, arrival) in arrivals {
+            let (table, observer) = (arrival.table.clone(), self.observer.clone());
+            let read = table.clone();
+            let loading = Loading {
+                run_id: &run.id,
+                at: run.started_at,
+                options: &run.options,
+                threads: self.engine.threads(),
+                on_rows: Arc::new(move |rows| observer.event(Event::Read { table: read.clone(), rows })),
+            };
+            let bronze = &states.expect(&table)?.table;
+            let files = &states.expect(&ingest::register_name())?.table;
+            let contract = self.project.contract(&table)?;
+            let (ingested, tables) =
+                ingest::load(arrival, register.last_seq(), bronze, contract, files, &loading).await?;
+            for table in tables {
+                states.update(table).await?;
+            }
+            all.push(ingested);
+        }
+        Ok(all)
+    }
+}

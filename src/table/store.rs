@@ -1,0 +1,184 @@
+//! The place where a lake's tables lie: a folder or a bucket, its format, and the lock of its writer.
+
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use deltalake::ObjectStoreError;
+use deltalake::logstore::{
+    LogStoreRef, ObjectStoreRef, StorageConfig, logstore_with, object_store_factories,
+};
+use object_store::ObjectStoreExt;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::failure;
+use crate::contract::TableName;
+use crate::error::{Error, Result, io_error};
+
+/// The layout of a lake that this program writes. A lake of a higher format is left alone.
+const FORMAT: u32 = 1;
+
+/// The file at a lake's root that says its format.
+const MARKER: &str = "lake.json";
+
+/// The place where a lake's tables lie.
+#[derive(Clone)]
+pub struct Store {
+    root: Url,
+    folder: Option<PathBuf>,
+    objects: ObjectStoreRef,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Marker {
+    format: u32,
+    program: String,
+}
+
+impl Store {
+    /// Opens the store at `root`: a folder relative to `project`, or a URL. Nothing is created.
+    pub fn open(project: &Path, root: &str) -> Result<Store> {
+        let (url, folder) = locate(project, root)?;
+        let scheme = Url::parse(&format!("{}://", url.scheme()))
+            .map_err(|e| Error::invalid(format!("`root` cannot be `{root}`: {e}")))?;
+        let factories = object_store_factories();
+        let factory = factories.get(&scheme).ok_or_else(|| {
+            Error::invalid(format!("cannot use the lake at `{root}`: `{}` is not known here", url.scheme()))
+                .hint("lakes on s3://, gs:// and az:// need a program built with `--features cloud`")
+        })?;
+        let (objects, _) = factory
+            .parse_url_opts(&url, &StorageConfig::default())
+            .map_err(|e| failure(&format!("use the lake at `{root}`"), e))?;
+        Ok(Store { root: url, folder, objects })
+    }
+
+    /// The same place seen through `wrap`, for tests that make a store fail.
+    pub fn wrapped(self, wrap: impl FnOnce(ObjectStoreRef) -> ObjectStoreRef) -> Store {
+        Store { objects: wrap(self.objects), ..self }
+    }
+
+    /// The root as a person would write it: a folder's path, or the URL.
+    pub fn location(&self) -> String {
+        self.folder.as_ref().map_or_else(|| self.root.to_string(), |folder| folder.display().to_string())
+    }
+
+    /// The Delta log of a table.
+    pub(super) fn log_store(&self, name: &TableName) -> Result<LogStoreRef> {
+        let url = self
+            .root
+            .join(&format!("{}/{}/", name.layer.as_str(), name.table))
+            .map_err(|e| Error::internal(format!("the place of `{name}` is not a URL: {e}")))?;
+        logstore_with(self.objects.clone(), &url, StorageConfig::default())
+            .map_err(|e| failure(&format!("open `{name}`"), e))
+    }
+
+    /// Refuses a lake that a newer program wrote.
+    pub async fn check_format(&self) -> Result<()> {
+        let Some(marker) = self.read_marker().await? else { return Ok(()) };
+        if marker.format > FORMAT {
+            return Err(Error::invalid(format!(
+                "the lake at `{}` has format {}, and this program knows formats up to {FORMAT}",
+                self.location(),
+                marker.format
+            ))
+            .detail(format!("it was written by {}", marker.program))
+            .hint("use that version of the program, or a newer one"));
+        }
+        Ok(())
+    }
+
+    /// Writes the format of a new lake; an existing lake is checked and left as it is.
+    pub async fn initialise(&self) -> Result<()> {
+        self.check_format().await?;
+        if self.read_marker().await?.is_some() {
+            return Ok(());
+        }
+        let marker = Marker { format: FORMAT, program: format!("lake {}", env!("CARGO_PKG_VERSION")) };
+        let text = serde_json::to_string(&marker).map_err(|e| Error::internal(e.to_string()))?;
+        self.objects.put(&self.marker_path(), text.into()).await.map_err(|e| self.store_failure(e))?;
+        Ok(())
+    }
+
+    /// Takes the lock of the lake's only writer. Another holder is an error that names it.
+    ///
+    /// Only a local lake is locked; on an object store Delta's own commits decide who was first.
+    pub fn lock(&self, run_id: &str) -> Result<Lock> {
+        let Some(folder) = &self.folder else { return Ok(Lock(None)) };
+        std::fs::create_dir_all(folder).map_err(|e| io_error("create", folder, &e))?;
+        let path = folder.join(".lock");
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|e| io_error("open", &path, &e))?;
+        if file.try_lock().is_err() {
+            let mut holder = String::new();
+            // Who holds it is a courtesy: not being able to read it changes nothing.
+            let _ = file.read_to_string(&mut holder);
+            return Err(Error::conflict(format!(
+                "another run is at work on the lake at `{}`",
+                self.location()
+            ))
+            .detail(holder.trim().to_string())
+            .hint("wait until it has ended and run the same command again"));
+        }
+        let holder = format!("run {run_id}, process {}", std::process::id());
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(holder.as_bytes()))
+            .map_err(|e| io_error("write", &path, &e))?;
+        Ok(Lock(Some(file)))
+    }
+
+    async fn read_marker(&self) -> Result<Option<Marker>> {
+        let bytes = match self.objects.get(&self.marker_path()).await {
+            Ok(object) => object.bytes().await.map_err(|e| self.store_failure(e))?,
+            Err(ObjectStoreError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(self.store_failure(error)),
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(|e| {
+            Error::invalid(format!("`{MARKER}` of the lake at `{}` cannot be read: {e}", self.location()))
+        })
+    }
+
+    fn marker_path(&self) -> object_store::path::Path {
+        // The root store begins at the top of the file system or bucket.
+        object_store::path::Path::from_url_path(format!("{}{MARKER}", self.root.path())).unwrap_or_default()
+    }
+
+    fn store_failure(&self, error: ObjectStoreError) -> Error {
+        failure(&format!("use the lake at `{}`", self.location()), error.into())
+    }
+}
+
+/// The lock of a lake's writer, given back when dropped.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "the open file is the lock")] Option<File>);
+
+/// The URL of a root, always with a slash at its end, and its folder when it is local.
+fn locate(project: &Path, root: &str) -> Result<(Url, Option<PathBuf>)> {
+    if root.contains("://") {
+        let slashed = format!("{}/", root.trim_end_matches('/'));
+        let url =
+            Url::parse(&slashed).map_err(|e| Error::invalid(format!("`root` cannot be `{root}`: {e}")))?;
+        return Ok((url, None));
+    }
+    let folder =
+        std::path::absolute(project.join(root)).map_err(|e| io_error("find", Path::new(root), &e))?;
+    let url = Url::from_directory_path(&folder)
+        .map_err(|()| Error::invalid(format!("`root` cannot be `{}`", folder.display())))?;
+    Ok((url, Some(folder)))
+}
+
+/// The stores of cloud providers, made known once at the start of the program.
+pub fn register_cloud_stores() {
+    #[cfg(feature = "cloud")]
+    {
+        deltalake::aws::register_handlers(None);
+        deltalake::gcp::register_handlers(None);
+        deltalake::azure::register_handlers(None);
+    }
+}

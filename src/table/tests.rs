@@ -1,0 +1,122 @@
+//! Proves what a commit leaves behind: versions, records, descriptions, protocol, and who wins a race.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Int64Array, RecordBatch};
+
+use super::*;
+use crate::config;
+use crate::contract::{Contract, Layer};
+use crate::error::Kind;
+
+fn contract(column_doc: &str) -> Contract {
+    let text = format!(
+        "doc = \"Numbers.\"\ngrain = \"one row per number\"\nkey = [\"n\"]\n[columns]\nn = {{ type = \"bigint\", doc = \"{column_doc}\" }}"
+    );
+    Contract::parse(Path::new("gold/numbers.toml"), TableName::new(Layer::Gold, "numbers"), &text).unwrap()
+}
+
+fn options() -> WriteOptions {
+    WriteOptions::new(&config::Write { compression_level: 1, row_group_rows: 1000, target_file_mb: 1 })
+        .unwrap()
+}
+
+async fn write(table: &Table, contract: &Contract, mode: Mode, numbers: Vec<i64>) -> Result<Table> {
+    let mut writer = table.file_writer(&contract.schema(), &options());
+    let rows = numbers.len() as u64;
+    let batch = RecordBatch::try_new(contract.schema(), vec![Arc::new(Int64Array::from(numbers))]).unwrap();
+    writer.write(&batch).await?;
+    let record = CommitRecord { run_id: "r1".into(), rows, ..Default::default() };
+    table.commit(contract, mode, writer.close().await?, &record).await
+}
+
+#[tokio::test]
+async fn commits_append_replace_and_keep_their_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "lake").unwrap();
+    let contract = contract("The number.");
+    let table = Table::open(&store, &contract.name, None).await.unwrap();
+    assert_eq!(table.version(), None);
+    let table = write(&table, &contract, Mode::Append, vec![1, 2]).await.unwrap();
+    let table = write(&table, &contract, Mode::Append, vec![3]).await.unwrap();
+    assert_eq!((table.version(), table.size().rows), (Some(1), 3));
+    let table = write(&table, &contract, Mode::Replace, vec![4]).await.unwrap();
+    assert_eq!((table.version(), table.size().rows), (Some(2), 1));
+    assert_eq!(table.record().await.unwrap().unwrap().run_id, "r1");
+    let before = Table::open(&store, &contract.name, Some(1)).await.unwrap();
+    assert_eq!(before.size().rows, 3);
+}
+
+#[tokio::test]
+async fn every_reader_can_open_what_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "lake").unwrap();
+    let contract = contract("The number.");
+    let table = Table::open(&store, &contract.name, None).await.unwrap();
+    write(&table, &contract, Mode::Append, vec![1]).await.unwrap();
+    let log = folder.path().join("lake/gold/numbers/_delta_log/00000000000000000000.json");
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains(r#""minReaderVersion":1,"minWriterVersion":2"#), "{log}");
+    assert!(log.contains("The number.") && log.contains("Numbers."));
+}
+
+#[tokio::test]
+async fn a_changed_description_reaches_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "lake").unwrap();
+    let table = Table::open(&store, &contract("a").name, None).await.unwrap();
+    let table = write(&table, &contract("a"), Mode::Append, vec![1]).await.unwrap();
+    let table = write(&table, &contract("b"), Mode::Replace, vec![1]).await.unwrap();
+    let schema = table.provider().await.unwrap().schema();
+    assert_eq!(schema.field(0).metadata()["comment"], "b");
+}
+
+#[tokio::test]
+async fn of_two_writers_from_one_version_the_second_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "lake").unwrap();
+    let contract = contract("a");
+    let table = Table::open(&store, &contract.name, None).await.unwrap();
+    let table = write(&table, &contract, Mode::Append, vec![1]).await.unwrap();
+    write(&table, &contract, Mode::Append, vec![2]).await.unwrap();
+    let error = write(&table, &contract, Mode::Append, vec![3]).await.err().unwrap();
+    assert_eq!(error.kind(), Kind::Conflict, "{error}");
+}
+
+#[tokio::test]
+async fn a_lake_of_a_newer_program_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "lake").unwrap();
+    store.initialise().await.unwrap();
+    store.check_format().await.unwrap();
+    std::fs::write(folder.path().join("lake/lake.json"), r#"{"format":99,"program":"lake 9.0.0"}"#).unwrap();
+    let error = store.check_format().await.unwrap_err();
+    assert!(error.message().contains("has format 99"), "{error}");
+    assert_eq!(error.details(), ["it was written by lake 9.0.0"]);
+}
+
+#[test]
+fn the_second_writer_of_a_lake_is_told_of_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "lake").unwrap();
+    let lock = store.lock("first").unwrap();
+    let error = store.lock("second").unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict);
+    assert!(error.details()[0].starts_with("run first, process "), "{error}");
+    drop(lock);
+    store.lock("second").unwrap();
+}
+
+#[tokio::test]
+async fn the_newest_publication_is_what_readers_see() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "lake").unwrap();
+    let publications = Publications::open(&store).await.unwrap();
+    assert_eq!(publications.newest(), None);
+    let tables = [(TableName::new(Layer::Gold, "rfm"), 7)].into();
+    let publication = Publication { run_id: "r1".into(), tables };
+    let at = chrono::DateTime::UNIX_EPOCH;
+    publications.publish(&publication, at, &options()).await.unwrap();
+    assert_eq!(Publications::open(&store).await.unwrap().newest(), Some(&publication));
+}

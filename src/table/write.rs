@@ -1,0 +1,100 @@
+//! Data files that no commit names yet: written while the rows are computed, several at once.
+
+use std::num::NonZeroU64;
+
+use buoyant_kernel::table_properties::DataSkippingNumIndexedCols;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
+use deltalake::kernel::Add;
+use deltalake::parquet::basic::{Compression, ZstdLevel};
+use deltalake::parquet::file::properties::{WriterProperties, WriterVersion};
+
+use super::{Table, failure};
+use crate::config;
+use crate::error::{Error, Result};
+
+/// How many rows are handed to the Parquet encoder at a time.
+const ENCODE_ROWS: usize = 8192;
+
+/// How data files are written.
+#[derive(Clone, Debug)]
+pub struct WriteOptions {
+    properties: WriterProperties,
+    target_file_bytes: Option<NonZeroU64>,
+}
+
+impl WriteOptions {
+    /// The options that the settings ask for.
+    pub fn new(settings: &config::Write) -> Result<Self> {
+        let level = ZstdLevel::try_new(settings.compression_level)
+            .map_err(|e| Error::invalid(format!("setting `write.compression_level`: {e}")))?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_writer_version(WriterVersion::PARQUET_1_0)
+            .set_max_row_group_row_count(Some(settings.row_group_rows))
+            .set_created_by(format!("lake {}", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(WriteOptions { properties, target_file_bytes: NonZeroU64::new(settings.target_file_mb << 20) })
+    }
+}
+
+/// Files written for a table and not yet part of it.
+#[derive(Debug, Default)]
+pub struct Draft {
+    pub(super) files: Vec<Add>,
+    /// Rows in the files.
+    pub rows: u64,
+}
+
+impl Draft {
+    /// The draft with the files of `other` added.
+    pub fn merge(mut self, other: Draft) -> Draft {
+        self.files.extend(other.files);
+        self.rows += other.rows;
+        self
+    }
+
+    /// Bytes of the files.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| u64::try_from(file.size).unwrap_or_default()).sum()
+    }
+}
+
+/// One writer of a table's files. Several may write the same draft at once, each its own files.
+pub struct FileWriter {
+    writer: DeltaWriter,
+    what: String,
+    rows: u64,
+}
+
+impl Table {
+    /// A writer of files with the columns of `schema`.
+    pub fn file_writer(&self, schema: &SchemaRef, options: &WriteOptions) -> FileWriter {
+        let config = WriterConfig::new(
+            schema.clone(),
+            Vec::new(),
+            Some(options.properties.clone()),
+            options.target_file_bytes,
+            Some(ENCODE_ROWS),
+            DataSkippingNumIndexedCols::AllColumns,
+            None,
+        );
+        let writer = DeltaWriter::new(self.log_store.object_store(None), config);
+        FileWriter { writer, what: format!("write `{}`", self.name), rows: 0 }
+    }
+}
+
+impl FileWriter {
+    /// Writes the rows of a batch, which has exactly the writer's schema.
+    pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(batch).await.map_err(|e| failure(&self.what, e))
+    }
+
+    /// Ends the files and hands them over.
+    pub async fn close(self) -> Result<Draft> {
+        let files = self.writer.close().await.map_err(|e| failure(&self.what, e))?;
+        Ok(Draft { files, rows: self.rows })
+    }
+}

@@ -1,0 +1,7 @@
+-- Orders per day.
+--
+-- writes: full
+select
+    sale_date,
+    orders as orders
+from gold.extra

@@ -1,0 +1,133 @@
+//! The commands as a user meets them.
+
+use crate::support::{Fresh, HEADER, said};
+
+const LINES: &str = "536365,85123A,WHITE HEART,6,12/1/2010 8:26,2.55,17850,United Kingdom\n\
+                     536366,71053,LANTERN,2,12/2/2010 8:28,3.39,,France\n";
+
+/// The program's answer; it must succeed.
+fn lake(fresh: &Fresh, args: &[&str]) -> String {
+    let output = fresh.command(args);
+    let (out, err) = said(&output);
+    assert!(output.status.success(), "lake {}: {err}", args.join(" "));
+    out
+}
+
+#[test]
+fn from_an_empty_folder_to_gold() {
+    let folder = tempfile::tempdir().unwrap();
+    let fresh = Fresh::new();
+    let shop = folder.path().join("shop");
+    let shop = shop.to_str().unwrap();
+    lake(&fresh, &["init", shop]);
+    assert!(lake(&fresh, &["init", shop]).starts_with("0 files written"));
+    std::fs::write(format!("{shop}/landing/online_retail/a.csv"), format!("{HEADER}{LINES}")).unwrap();
+    let out = lake(&fresh, &["--project", shop, "run", "--layer", "gold"]);
+    assert!(out.contains("bronze.online_retail: 1 file loaded, 2 rows"), "{out}");
+    assert!(out.contains("book bronze_to_silver balances"), "{out}");
+    assert!(out.contains(": published\n"), "{out}");
+    let out =
+        lake(&fresh, &["--project", shop, "sql", "select sum(net_revenue) as net from gold.daily_sales"]);
+    assert!(out.contains("| 22.0800 |"), "{out}");
+}
+
+#[test]
+fn answers_come_in_every_format() {
+    let fresh = Fresh::new();
+    fresh.land("a.csv", format!("{HEADER}{LINES}"));
+    lake(&fresh, &["run"]);
+    let query = "select country, orders, net_revenue, aov from gold.country_sales order by country";
+    insta::assert_snapshot!(lake(&fresh, &["sql", query]), @"
+    +----------------+--------+-------------+---------+
+    | country        | orders | net_revenue | aov     |
+    +----------------+--------+-------------+---------+
+    | France         | 1      | 6.7800      | 6.7800  |
+    | United Kingdom | 1      | 15.3000     | 15.3000 |
+    +----------------+--------+-------------+---------+
+    2 rows
+    ");
+    insta::assert_snapshot!(lake(&fresh, &["sql", query, "--format", "csv"]), @"
+    country,orders,net_revenue,aov
+    France,1,6.7800,6.7800
+    United Kingdom,1,15.3000,15.3000
+    ");
+    insta::assert_snapshot!(lake(&fresh, &["sql", query, "--format", "json"]), @r#"[{"country":"France","orders":1,"net_revenue":6.7800,"aov":6.7800},{"country":"United Kingdom","orders":1,"net_revenue":15.3000,"aov":15.3000}]"#);
+    assert_eq!(
+        lake(&fresh, &["sql", query, "--format", "parquet", "--output", "x.parquet"]),
+        "2 rows written to x.parquet\n"
+    );
+    assert_eq!(&std::fs::read(fresh.path().join("x.parquet")).unwrap()[..4], b"PAR1");
+    let none =
+        lake(&fresh, &["sql", "select country from gold.country_sales where false", "--format", "csv"]);
+    assert_eq!(none, "country\n");
+}
+
+#[test]
+fn a_dry_run_says_what_and_why_and_does_nothing() {
+    let fresh = Fresh::new();
+    fresh.land("a.csv", format!("{HEADER}{LINES}"));
+    let out = lake(&fresh, &["run", "--dry-run", "--select", "silver.products"]);
+    assert!(out.contains("would load landing/online_retail/a.csv into bronze.online_retail"), "{out}");
+    assert!(out.contains("never built"), "{out}");
+    assert!(!fresh.path().join("lakehouse").exists());
+}
+
+#[test]
+fn status_tells_fresh_from_stale() {
+    let fresh = Fresh::new();
+    assert!(lake(&fresh, &["status"]).contains("nothing is published yet"));
+    fresh.land("a.csv", format!("{HEADER}{LINES}"));
+    lake(&fresh, &["run"]);
+    assert!(!lake(&fresh, &["status"]).contains("stale"));
+    fresh.edit("gold/rfm.toml", "doc", "doc  ");
+    assert!(!lake(&fresh, &["status"]).contains("stale"));
+    fresh.land("b.csv", format!("{HEADER}536367,71053,LANTERN,3,12/3/2010 8:28,3.39,,France\n"));
+    let out = lake(&fresh, &["status"]);
+    assert!(
+        out.contains("1 new files have landed") && out.contains("bronze.online_retail has new files"),
+        "{out}"
+    );
+}
+
+#[test]
+fn every_setting_says_where_it_comes_from() {
+    let fresh = Fresh::new();
+    let out = lake(&fresh, &["config", "--env", "production", "--threads", "1"]);
+    let line = |key: &str| out.lines().find(|l| l.trim_start().starts_with(key)).unwrap().to_string();
+    assert!(
+        line("threads").contains("flag") && line("log.filter").contains("config/production.toml"),
+        "{out}"
+    );
+}
+
+#[test]
+fn help_of_every_command_has_an_example() {
+    let fresh = Fresh::new();
+    for command in
+        ["init", "generate", "ingest", "check", "run", "sql", "status", "config", "demo", "completions"]
+    {
+        let out = lake(&fresh, &[command, "--help"]);
+        assert!(out.contains("Example"), "{command}\n{out}");
+    }
+    assert!(lake(&fresh, &["completions", "bash"]).contains("_lake"));
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let fresh = Fresh::new();
+    let command = format!("{} config | head -n 1; exit ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_lake"));
+    let output =
+        std::process::Command::new("bash").current_dir(fresh.path()).args(["-c", &command]).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{:?}", said(&output));
+}
+
+#[test]
+fn generated_data_is_the_same_for_a_seed() {
+    let fresh = Fresh::new();
+    let args = ["generate", "--lines", "5000", "--customers", "200", "--to", "2011-02-28"];
+    for out in ["one", "two"] {
+        lake(&fresh, &[&args[..], &["--out", out]].concat());
+    }
+    let read = |folder: &str| std::fs::read(fresh.path().join(folder).join("online_retail.csv")).unwrap();
+    assert!(read("one") == read("two"));
+}

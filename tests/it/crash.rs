@@ -1,0 +1,172 @@
+//! Failing stores and crashes: what was published stays readable, and the next run takes up what was left.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use lake::error::Kind;
+use lake::run::Request;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
+};
+
+use crate::support::{Fresh, HEADER};
+
+/// A store whose writes fail as on a full disk once so many have succeeded.
+#[derive(Debug)]
+struct FillingUp {
+    inner: Arc<dyn ObjectStore>,
+    left: AtomicI64,
+}
+
+impl FillingUp {
+    fn write(&self) -> Result<()> {
+        if self.left.fetch_sub(1, Ordering::SeqCst) > 0 {
+            return Ok(());
+        }
+        let source = std::io::Error::from_raw_os_error(28);
+        Err(Error::Generic { store: "FillingUp", source: Box::new(source) })
+    }
+}
+
+impl fmt::Display for FillingUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FillingUp")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for FillingUp {
+    async fn put_opts(&self, to: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        self.write()?;
+        self.inner.put_opts(to, payload, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        to: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.write()?;
+        self.inner.put_multipart_opts(to, options).await
+    }
+
+    async fn get_opts(&self, from: &Path, options: GetOptions) -> Result<GetResult> {
+        self.inner.get_opts(from, options).await
+    }
+
+    fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(paths)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.write()?;
+        self.inner.copy_opts(from, to, options).await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.write()?;
+        self.inner.rename_opts(from, to, options).await
+    }
+}
+
+const FIRST: &str = "536365,85123A,HEART,6,12/1/2010 8:26,2.55,17850,United Kingdom\n";
+const SECOND: &str = "536366,71053,LANTERN,2,12/2/2010 8:26,3.39,17851,France\n";
+
+async fn days(fresh: &Fresh) -> String {
+    fresh.table("select sale_date, net_revenue, customers from gold.daily_sales order by sale_date").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_up_at_any_write_loses_nothing() {
+    let undisturbed = Fresh::new();
+    undisturbed.land("1.csv", format!("{HEADER}{FIRST}"));
+    undisturbed.run().await.unwrap();
+    let before = days(&undisturbed).await;
+    undisturbed.land("2.csv", format!("{HEADER}{SECOND}"));
+    undisturbed.run().await.unwrap();
+    let after = days(&undisturbed).await;
+    let mut failures = 0;
+    for writes in (0..60).step_by(3) {
+        let fresh = Fresh::new();
+        fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+        fresh.run().await.unwrap();
+        fresh.land("2.csv", format!("{HEADER}{SECOND}"));
+        let mut lake = fresh.lake(2).unwrap();
+        lake.store = lake.store.wrapped(|inner| Arc::new(FillingUp { inner, left: AtomicI64::new(writes) }));
+        match lake.run(&Request::default()).await {
+            Err(error) => {
+                failures += 1;
+                assert_eq!(error.kind(), Kind::Unavailable, "after {writes} writes: {error}");
+                assert!(error.message().ends_with("the disk is full"), "after {writes} writes: {error}");
+                assert_eq!(days(&fresh).await, before, "after {writes} writes");
+            }
+            Ok(_) => assert_eq!(days(&fresh).await, after, "after {writes} writes"),
+        }
+        drop(lake);
+        fresh.run().await.unwrap();
+        assert_eq!(days(&fresh).await, after, "rerun after {writes} writes");
+        let lines = fresh.table("select count(*) as n from bronze.online_retail").await;
+        assert!(lines.contains("| 2 |"), "after {writes} writes: {lines}");
+    }
+    assert!(failures > 5, "the disk filled up in {failures} runs only");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runs_at_once_do_not_meet() {
+    let fresh = Fresh::new();
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    let lake = fresh.lake(2).unwrap();
+    let _held = lake.store.lock("another").unwrap();
+    let error = lake.run(&Request::default()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict);
+    assert!(error.message().starts_with("another run is at work on the lake"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn books_that_do_not_balance_publish_nothing() {
+    let fresh = Fresh::new();
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    fresh.run().await.unwrap();
+    let before = days(&fresh).await;
+    fresh.land("2.csv", format!("{HEADER}{SECOND}"));
+    fresh.edit(
+        "sql/silver/transactions.sql",
+        "where fate = 'transaction'",
+        "where fate = 'transaction' and quantity <> 2",
+    );
+    let error = fresh.run().await.unwrap_err();
+    assert_eq!((error.kind(), error.message()), (Kind::Data, "the book `bronze_to_silver` does not balance"));
+    assert_eq!(error.details().last().unwrap(), "difference: lines 1, quantity 2, amount 6.78");
+    assert_eq!(days(&fresh).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_expectation_publishes_nothing_and_names_the_rows() {
+    let fresh = Fresh::new();
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    let contract = std::fs::read_to_string(fresh.path().join("gold/daily_sales.toml")).unwrap();
+    fresh.write(
+        "gold/daily_sales.toml",
+        contract + "\n[expect.no_business]\nwhere = \"orders = 0\"\nelse = \"fail\"\n",
+    );
+    let error = fresh.run().await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.message()),
+        (Kind::Data, "`gold.daily_sales` fails `no_business` in 1 rows")
+    );
+    assert_eq!(error.details()[0], "for example sale_date = 2010-12-01");
+    assert!(fresh.lake(2).unwrap().status().await.unwrap().publication.is_none());
+}

@@ -1,0 +1,163 @@
+//! Ingestion: the same content is loaded once, in whatever form; forms and dialects do not matter.
+
+use std::io::Write;
+
+use lake::run::Request;
+
+use crate::support::{Fresh, HEADER};
+
+const LINES: &str = "536365,85123A,WHITE HEART,6,12/1/2010 8:26,2.55,17850,United Kingdom\n\
+                     536365,71053,\"LANTERN, \"\"METAL\"\"\",6,12/1/2010 8:26,3.39,17850,United Kingdom\n\
+                     C536379,85123A,WHITE HEART,-1,12/1/2010 9:41,2.55,17850,United Kingdom\n";
+
+fn csv() -> String {
+    format!("{HEADER}{LINES}")
+}
+
+async fn bronze_rows(fresh: &Fresh) -> String {
+    fresh.table("select count(*) as n from bronze.online_retail").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_content_is_loaded_once_under_any_name_and_in_any_packing() {
+    let fresh = Fresh::new();
+    fresh.land("a.csv", csv());
+    assert_eq!(fresh.run().await.unwrap().ingested[0].rows, 3);
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(csv().as_bytes()).unwrap();
+    fresh.land("b.csv.gz", gz.finish().unwrap());
+    fresh.land("c.csv.zst", zstd::encode_all(csv().as_bytes(), 1).unwrap());
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("inside.csv", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(csv().as_bytes()).unwrap();
+    fresh.land("d.zip", zip.finish().unwrap().into_inner());
+    fresh.land("e.csv", csv());
+    let summary = fresh.run().await.unwrap();
+    assert_eq!((summary.ingested[0].files, summary.ingested[0].rows, summary.ingested[0].known), (0, 0, 5));
+    assert!(bronze_rows(&fresh).await.contains("| 3 |"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_with_nothing_new_commits_nothing() {
+    let fresh = Fresh::new();
+    fresh.land("a.csv", csv());
+    fresh.run().await.unwrap();
+    let before = commits(&fresh);
+    let summary = fresh.run().await.unwrap();
+    assert!(!summary.published && summary.tables.iter().all(|table| !table.built));
+    assert_eq!(commits(&fresh), before);
+}
+
+/// How many commits all tables of a lake have.
+fn commits(fresh: &Fresh) -> usize {
+    let pattern = fresh.path().join("lakehouse/*/*/_delta_log/*.json");
+    glob::glob(pattern.to_str().unwrap()).unwrap().count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_changed_is_built_and_the_reason_is_said() {
+    let fresh = Fresh::new();
+    fresh.land("a.csv", csv());
+    fresh.run().await.unwrap();
+    fresh.edit("sql/gold/rfm_segments.sql", "-- writes: full", "-- A new remark.\n-- writes: full");
+    assert!(fresh.run().await.unwrap().tables.iter().all(|table| !table.built));
+    fresh.edit("silver/stock_code_classes.csv", "priority,pattern", "priority,pattern");
+    let text = std::fs::read_to_string(fresh.path().join("silver/stock_code_classes.csv")).unwrap();
+    fresh.write("silver/stock_code_classes.csv", text + "900,^ZZZ,test,A new class of codes.\n");
+    let summary = fresh.run().await.unwrap();
+    let transactions = summary.tables.iter().find(|t| t.table.to_string() == "silver.transactions").unwrap();
+    assert_eq!(transactions.reason, "mapping silver.stock_code_classes changed");
+    let daily = summary.tables.iter().find(|t| t.table.to_string() == "gold.daily_sales").unwrap();
+    assert!(daily.built && daily.reason == "silver.transactions 0 → 1", "{}", daily.reason);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_header_and_dialect_give_the_same_values() {
+    let (one, two) = (Fresh::new(), Fresh::new());
+    one.land("a.csv", csv());
+    let other = "\u{feff}Invoice;StockCode;Description;Quantity;InvoiceDate;Price;Customer ID;Country\r\n\
+        536365;85123A;WHITE HEART;6;2010-12-01 08:26:00;2.55;17850.0;United Kingdom\r\n\
+        536365;71053;\"LANTERN, \"\"METAL\"\"\";6;2010-12-01 08:26:00;3.39;17850.0;United Kingdom\r\n\
+        C536379;85123A;WHITE HEART;-1;2010-12-01 09:41:00;2.55;17850.0;United Kingdom\r\n";
+    two.land("a.csv", other);
+    one.run().await.unwrap();
+    two.run().await.unwrap();
+    let query = "select * from silver.transactions order by invoice_no, line_no";
+    assert_eq!(one.table(query).await, two.table(query).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_repeated_in_a_later_file_is_a_duplicate_of_the_first() {
+    let fresh = Fresh::new();
+    fresh.land("f2.csv", csv());
+    fresh.land(
+        "f10.csv",
+        format!(
+            "{HEADER}536365,85123a , WHITE  heart,6.0,2010-12-01 08:26:00,2.5500,17850.0,United Kingdom\n"
+        ),
+    );
+    fresh.run().await.unwrap();
+    insta::assert_snapshot!(
+        fresh.table("select stock_code, _source_file, kept_source_file, kept_source_line from silver.transactions_duplicates").await,
+        @r"
+    +------------+-------------------------------+------------------------------+------------------+
+    | stock_code | _source_file                  | kept_source_file             | kept_source_line |
+    +------------+-------------------------------+------------------------------+------------------+
+    | 85123a     | landing/online_retail/f10.csv | landing/online_retail/f2.csv | 2                |
+    +------------+-------------------------------+------------------------------+------------------+
+    "
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_records_are_kept_whole_and_rejected() {
+    let fresh = Fresh::new();
+    fresh.land("a.csv", format!("{}too,few\n1,2,3,4,5,6,7,8,9\n", csv()));
+    fresh.run().await.unwrap();
+    insta::assert_snapshot!(
+        fresh.table("select _source_line, _rescued, failed_rules from silver.transactions_rejected order by _source_line").await,
+        @r"
+    +--------------+-------------------+--------------------+
+    | _source_line | _rescued          | failed_rules       |
+    +--------------+-------------------+--------------------+
+    | 5            | too,few           | [malformed_record] |
+    | 6            | 1,2,3,4,5,6,7,8,9 | [malformed_record] |
+    +--------------+-------------------+--------------------+
+    "
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_rows_come_out_at_any_thread_count() {
+    let landed = |fresh: &Fresh| {
+        let parameters = lake_generate::Parameters {
+            seed: 11,
+            customers: 200,
+            lines: 8_000,
+            from: "2011-01-03".parse().unwrap(),
+            to: "2011-03-31".parse().unwrap(),
+            split: lake_generate::Split::Month,
+            dirt: lake_generate::Dirt::High,
+        };
+        lake_generate::generate(&parameters, &fresh.path().join("landing/online_retail"), &|_| ()).unwrap();
+    };
+    let mut answers = Vec::new();
+    for threads in [1, 2, 8] {
+        let fresh = Fresh::new();
+        landed(&fresh);
+        fresh.lake(threads).unwrap().run(&Request::default()).await.unwrap();
+        let mut answer = String::new();
+        for (table, key) in [
+            ("silver.transactions", "invoice_no, line_no"),
+            ("silver.transactions_duplicates", "_source_file, _source_line"),
+            ("gold.rfm", "customer_id"),
+            ("gold.top_products", "stock_code"),
+            ("gold.cohort_retention", "cohort_month, months_since"),
+        ] {
+            let hidden = if table.ends_with("duplicates") { " except (_ingest_run_id)" } else { "" };
+            answer += &fresh.table(&format!("select *{hidden} from {table} order by {key}")).await;
+        }
+        answers.push(answer);
+    }
+    assert!(answers[0] == answers[1] && answers[1] == answers[2], "tables differ between thread counts");
+}
