@@ -3,6 +3,8 @@
 //! One type for the whole program. A kind names what the caller must do, a message what was tried,
 //! hints what to try next. Nothing here prints: only `main` turns an error into lines and an exit code.
 
+mod query;
+
 use std::fmt;
 
 /// A result with the program's own error.
@@ -144,10 +146,50 @@ pub fn io_error(what: &str, path: &std::path::Path, error: &std::io::Error) -> E
 
 /// The candidate nearest to `name` in spelling, when one is near enough to be meant.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let similarity = |candidate: &str| {
+        let candidate = candidate.to_lowercase();
+        // A shared beginning counts for long names, a swapped letter for short ones.
+        strsim::jaro_winkler(&name, &candidate)
+            .max(strsim::normalized_damerau_levenshtein(&name, &candidate) + 0.2)
+    };
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .map(|candidate| (similarity(candidate), candidate))
         .filter(|(similarity, _)| *similarity >= 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    //! Proves which spellings are near, and how an error reads.
+
+    use super::*;
+
+    #[test]
+    fn slips_of_the_pen_are_near_and_other_words_are_not() {
+        assert_eq!(nearest("kye", ["doc", "grain", "key"]), Some("key"));
+        assert_eq!(nearest("gold.rmf", ["gold.daily_sales", "gold.rfm"]), Some("gold.rfm"));
+        assert_eq!(nearest("Invoice Num", ["InvoiceNo", "Country"]), Some("InvoiceNo"));
+        assert_eq!(nearest("weather", ["doc", "grain", "key"]), None);
+    }
+
+    #[test]
+    fn an_error_reads_message_details_hints() {
+        let error = Error::data("it failed").detail("at x:1\nhere").hint("try y");
+        assert_eq!(error.to_string(), "it failed\n  at x:1\n  here\nhint: try y");
+        assert_eq!(error.kind().exit_code(), 3);
+    }
+
+    #[test]
+    fn what_the_system_refuses_is_named() {
+        let path = std::path::Path::new("a/b");
+        let said = |kind| io_error("read", path, &std::io::Error::from(kind)).to_string();
+        assert!(
+            said(std::io::ErrorKind::PermissionDenied).starts_with("cannot read `a/b`: permission denied")
+        );
+        assert!(said(std::io::ErrorKind::StorageFull).starts_with("cannot read `a/b`: the disk is full"));
+        assert!(said(std::io::ErrorKind::NotFound).ends_with("there is no such file or folder"));
+    }
 }

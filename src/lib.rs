@@ -2,14 +2,14 @@
 //!
 //! Rooms, bottom first; imports go down only.
 
+pub mod error;
 pub mod clock;
 pub mod config;
 pub mod contract;
-pub mod engine;
-pub mod error;
-pub mod ingest;
 pub mod job;
 pub mod project;
+pub mod table;
+pub mod engine;
+pub mod ingest;
 pub mod quality;
 pub mod run;
-pub mod table;

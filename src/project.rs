@@ -49,7 +49,7 @@ impl Project {
     /// Loads the project in `folder` with the configuration found for it.
     pub fn load(folder: &Path, config: Config) -> Result<Project> {
         if !folder.join("config/sources.toml").is_file() {
-            return Err(Error::invalid(format!("there is no lake project in `{}`", folder.display()))
+            return Err(Error::invalid(format!("there is no lake project in `{}`", shown(folder)))
                 .detail("a project is a folder with `bronze silver gold sql config` in it")
                 .hint("make one with `lake init DIR`, or name one with `--project DIR`"));
         }
@@ -161,6 +161,11 @@ impl Project {
     fn is_table(&self, name: &TableName) -> bool {
         self.contracts.contains_key(name) || self.mappings.contains_key(name) || self.jobs.contains_key(name)
     }
+}
+
+/// A folder as a message names it.
+fn shown(folder: &Path) -> String {
+    if folder.as_os_str().is_empty() { ".".into() } else { folder.display().to_string() }
 }
 
 /// The one-row table of a run's own parameters.

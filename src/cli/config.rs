@@ -21,7 +21,7 @@ pub struct ConfigArgs {
 
 /// Prints the settings.
 pub fn config(global: &Global, args: &ConfigArgs) -> Result<()> {
-    let config = global.load(&global.project)?;
+    let config = global.load(&global.folder())?;
     let header: &[&str] =
         if args.explain { &["setting", "value", "from", "meaning"] } else { &["setting", "value", "from"] };
     let rows = config.effective.iter().map(|setting| {

@@ -118,6 +118,11 @@ impl Cli {
 }
 
 impl Global {
+    /// The folder of the project, written so that the paths in it read as a user would write them.
+    fn folder(&self) -> PathBuf {
+        if self.project == Path::new(".") { PathBuf::new() } else { self.project.clone() }
+    }
+
     /// The configuration of the project in `folder` under these options.
     fn load(&self, folder: &Path) -> Result<Config> {
         let mut flags: Vec<(&str, String)> = Vec::new();
@@ -151,14 +156,15 @@ fn in_lake<F>(global: &Global, bars: Bars, command: impl FnOnce(Lake) -> F) -> R
 where
     F: Future<Output = Result<()>>,
 {
-    let config = global.load(&global.project)?;
+    let folder = global.folder();
+    let config = global.load(&folder)?;
     log_to_stderr(&config)?;
     let observer: Arc<dyn Observer> = match bars {
         Bars::Shown => progress::observer(config.settings.log.format),
         Bars::Hidden => Arc::new(lake::run::Silent),
     };
     let threads = lake::engine::threads(&config.settings);
-    let project = Project::load(&global.project, config)?;
+    let project = Project::load(&folder, config)?;
     lake::table::register_cloud_stores();
     let lake = Lake::open(project, Arc::new(SystemClock), observer)?;
     runtime(threads)?.block_on(command(lake))

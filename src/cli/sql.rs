@@ -105,8 +105,12 @@ fn explain(lake: &Lake, error: Error) -> Error {
     let unknown = message.split_once("table 'lake.").and_then(|(_, rest)| rest.split_once("' not found"));
     match unknown {
         Some((name, _)) => lake.project.unknown_table(name),
-        None if message.contains("not supported") || message.contains("not allowed") => {
-            error.hint("`lake sql` only reads; tables are made by the jobs in sql/ and `lake run`")
+        None if ["DDL", "DML", "Statement"]
+            .iter()
+            .any(|kind| message.starts_with(&format!("{kind} not supported"))) =>
+        {
+            Error::invalid("`lake sql` only reads, and this statement would change something")
+                .hint("tables are made by the jobs in sql/ and `lake run`")
         }
         None => error,
     }

@@ -123,15 +123,14 @@ fn is_directive(line: &str) -> bool {
 /// The tables a file's one query names, common table expressions left out.
 fn reads_of(path: &Path, sql: &str) -> Result<Vec<String>> {
     let place = |error: Error| error.detail(format!("in {}", path.display()));
-    let statements = DFParser::parse_sql(sql).map_err(|e| place(Error::invalid(e.strip_backtrace())))?;
+    let statements = DFParser::parse_sql(sql).map_err(|e| place(e.into()))?;
     let [statement] = statements.iter().collect::<Vec<_>>()[..] else {
         return Err(place(Error::invalid(format!("expected one query, found {}", statements.len()))));
     };
     if !is_query(statement) {
         return Err(place(Error::invalid("expected a query, found another statement")));
     }
-    let (tables, _) =
-        resolve_table_references(statement, true).map_err(|e| place(Error::invalid(e.strip_backtrace())))?;
+    let (tables, _) = resolve_table_references(statement, true).map_err(|e| place(e.into()))?;
     let mut names: Vec<String> = tables.iter().map(TableReference::to_string).collect();
     names.sort();
     names.dedup();

@@ -10,7 +10,6 @@ mod write;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
-use datafusion::error::DataFusionError;
 use deltalake::DeltaTableError;
 use deltalake::delta_datafusion::DeltaScanNext;
 use deltalake::kernel::transaction::TransactionError;
@@ -116,30 +115,6 @@ fn failure(what: &str, error: DeltaTableError) -> Error {
             .hint("check the owner and the mode of the lake's folder");
     }
     Error::unavailable(message).detail(text)
-}
-
-/// One of our own errors that passed through the query engine comes out as it was; others are the query's
-/// fault, the store's, or the data's.
-impl From<DataFusionError> for Error {
-    fn from(error: DataFusionError) -> Self {
-        use DataFusionError as E;
-        let text = error.strip_backtrace();
-        match error.find_root() {
-            E::External(inner) if inner.is::<Error>() => {
-                inner.downcast_ref::<Error>().cloned().unwrap_or_else(|| Error::internal(text))
-            }
-            E::SQL(..) | E::Plan(_) | E::SchemaError(..) | E::NotImplemented(_) => Error::invalid(text),
-            E::ResourcesExhausted(_) => {
-                Error::unavailable("the query needs more memory than `memory_limit` allows")
-                    .detail(text)
-                    .hint("raise `memory_limit`, or lower `threads`")
-            }
-            E::ObjectStore(_) | E::IoError(_) => {
-                Error::unavailable("cannot read or write the lake").detail(text)
-            }
-            _ => Error::data(text),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -66,7 +66,8 @@ async fn counts_agree(fresh: &Fresh, seed: u64) {
         ("other charges", money("other_charges"), "select sum(other_charges) from gold.daily_sales"),
     ];
     for (what, expected, query) in cases {
-        let query = format!("select ({query}) = {expected} as agrees, ({query}) as is_now");
+        let query =
+            format!("select ({query}) = cast('{expected}' as decimal(38, 4)) as agrees, ({query}) as is_now");
         let answer = fresh.table(&query).await;
         assert!(answer.contains("| true "), "seed {seed}: {what} should be {expected}\n{answer}");
     }

@@ -35,6 +35,10 @@ fn data() -> Option<(PathBuf, PathBuf)> {
     if data.join("data.csv.zst").exists() && reference.exists() {
         return Some((data, reference));
     }
+    assert!(
+        std::env::var_os("LAKE_UCI_DIR").is_none(),
+        "LAKE_UCI_DIR is set, but the data or reference is not there"
+    );
     eprintln!("DID NOT RUN: the UCI data is not in {} (see README)", data.display());
     None
 }
@@ -165,7 +169,7 @@ fn untar(bytes: &[u8], folder: &Path) {
 fn write_workbook(text: &str, path: &Path) {
     use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
     let mut book = Workbook::new();
-    let sheet = book.add_worksheet_with_constant_memory();
+    let sheet = book.add_worksheet();
     let dates = Format::new().set_num_format("yyyy-mm-dd hh:mm");
     for (row, record) in records(text).iter().enumerate() {
         for (column, value) in record.iter().enumerate() {
@@ -183,9 +187,9 @@ fn write_workbook(text: &str, path: &Path) {
                     sheet.write_datetime_with_format(row, column16, &at, &dates).unwrap();
                 }
                 (1.., 0 | 1 | 3 | 5 | 6, Ok(number)) => {
-                    drop(sheet.write_number(row, column16, number).unwrap())
+                    _ = sheet.write_number(row, column16, number).unwrap()
                 }
-                _ => drop(sheet.write_string(row, column16, value).unwrap()),
+                _ => _ = sheet.write_string(row, column16, value).unwrap(),
             }
         }
     }

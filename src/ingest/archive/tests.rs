@@ -1,3 +1,5 @@
+//! Proves what archives and packed files hold, and what is said of broken ones.
+
 use std::io::Write;
 
 use super::*;

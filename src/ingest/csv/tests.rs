@@ -1,3 +1,5 @@
+//! Proves where records and fields begin and end.
+
 use super::*;
 
 const LF: Dialect = Dialect { delimiter: b',', line_end: b'\n' };

@@ -1,3 +1,5 @@
+//! Proves which files a location means.
+
 use super::*;
 
 fn folder(files: &[&str]) -> tempfile::TempDir {

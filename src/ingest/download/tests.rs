@@ -1,3 +1,5 @@
+//! Proves that broken connections are resumed or restarted, and failures are told apart.
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::Mutex;

@@ -1,3 +1,5 @@
+//! Proves which headers fit a layout and what the others are told.
+
 use super::*;
 
 fn layout() -> Layout {

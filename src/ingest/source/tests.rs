@@ -1,3 +1,5 @@
+//! Proves the identity of content and the forms it may come in.
+
 use std::io::Write;
 
 use datafusion::arrow::array::Array;

@@ -1,3 +1,5 @@
+//! Proves encodings, quotes, physical lines and rescue.
+
 use datafusion::arrow::array::{Array, StringViewArray};
 
 use super::*;

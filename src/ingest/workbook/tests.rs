@@ -1,3 +1,5 @@
+//! Proves what cells, sheets and rows become.
+
 use std::path::PathBuf;
 
 use datafusion::arrow::array::Array;
