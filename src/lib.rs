@@ -4,6 +4,7 @@
 
 pub mod error;
 pub mod clock;
+pub mod files;
 pub mod config;
 pub mod contract;
 pub mod job;

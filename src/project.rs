@@ -146,6 +146,9 @@ impl Project {
                 let Some(name) = name.filter(|name| self.is_table(name)) else {
                     return Err(self.unknown_table(read).detail(place));
                 };
+                if self.is_view(&name) {
+                    self.check_view(job, &name).map_err(|e| e.detail(place.clone()))?;
+                }
                 if name.layer > job.name.layer {
                     return Err(Error::invalid(format!(
                         "`{}` reads `{name}`, a layer above its own",
@@ -155,7 +158,42 @@ impl Project {
                 }
             }
         }
+        for query in self.books.values().chain(self.analyses.values()) {
+            let views = query.reads.iter().filter_map(|name| TableName::parse(name));
+            if let Some(view) = views.into_iter().find(|name| self.is_view(name)) {
+                return Err(Error::invalid(format!(
+                    "`{view}` is a view, which only the jobs of tables can read"
+                ))
+                .detail(format!("in {}", query.path.display())));
+            }
+        }
         Ok(())
+    }
+
+    /// Whether a name stands for rows that are computed for others and not stored.
+    pub fn is_view(&self, name: &TableName) -> bool {
+        self.jobs.get(name).is_some_and(|job| job.writes == Writes::Nothing)
+    }
+
+    /// A view streams once, into tables that read no other view and nothing that is made from it.
+    fn check_view(&self, job: &Job, view: &TableName) -> Result<()> {
+        if job.writes == Writes::Nothing {
+            return Err(Error::invalid(format!("the view `{}` reads the view `{view}`", job.name))
+                .hint("let one of them be a table, or write both as one"));
+        }
+        if let Some(other) = job.reads().find(|name| name != view && self.is_view(name)) {
+            return Err(Error::invalid(format!("`{}` reads two views, `{view}` and `{other}`", job.name)));
+        }
+        let made: Vec<&TableName> = self.graph.children(view).collect();
+        let inputs = self.graph.with_ancestors(job.reads());
+        match made.into_iter().find(|table| inputs.contains(table)) {
+            None => Ok(()),
+            Some(table) => {
+                Err(Error::invalid(format!("`{}` reads `{view}` and is also made from `{table}`", job.name))
+                    .detail(format!("`{table}` is built from `{view}` at the same time"))
+                    .hint(format!("read `{table}` alone")))
+            }
+        }
     }
 
     fn is_table(&self, name: &TableName) -> bool {

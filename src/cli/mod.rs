@@ -14,9 +14,11 @@ mod sql;
 mod status;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -144,6 +146,9 @@ impl Global {
     }
 }
 
+/// Whether the log is JSON lines, and errors with it.
+static JSON: AtomicBool = AtomicBool::new(false);
+
 /// Whether a command shows progress.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Bars {
@@ -181,13 +186,16 @@ fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
 
 /// Sends log events to standard error in the format that is configured.
 fn log_to_stderr(config: &Config) -> Result<()> {
-    use std::io::IsTerminal;
     let log = &config.settings.log;
-    let filter = tracing_subscriber::EnvFilter::try_new(&log.filter)
+    let progress =
+        if log.format == LogFormat::Json { format!(",{}=info", progress::TARGET) } else { String::new() };
+    let filter = tracing_subscriber::EnvFilter::try_new(format!("{}{progress}", log.filter))
         .map_err(|e| Error::invalid(format!("setting `log.filter` cannot be `{}`: {e}", log.filter)))?;
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    JSON.store(log.format == LogFormat::Json, Ordering::Relaxed);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(print::colours_wanted());
     // A second call, as in the demo, keeps the first subscriber.
     let _ = match log.format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
@@ -201,6 +209,10 @@ pub fn report(error: &Error) -> ExitCode {
     if error.kind() == Kind::ClosedPipe {
         return ExitCode::SUCCESS;
     }
+    if JSON.load(Ordering::Relaxed) {
+        tracing::error!(target: progress::TARGET, details = ?error.details(), hints = ?error.hints(), "{}", error.message());
+        return ExitCode::from(error.kind().exit_code());
+    }
     let (bold, red, cyan, reset) = print::colours();
     let mut text = format!("{bold}{red}error:{reset} {}\n", error.message());
     for detail in error.details() {
@@ -209,6 +221,7 @@ pub fn report(error: &Error) -> ExitCode {
     for hint in error.hints() {
         text += &format!("{bold}{cyan}hint:{reset} {hint}\n");
     }
-    eprint!("{text}");
+    // Where nobody listens, the exit code still says it.
+    let _ = std::io::stderr().write_all(text.as_bytes());
     ExitCode::from(error.kind().exit_code())
 }

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, IsTerminal, Write};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
 use lake::error::{Error, Kind, Result};
 
 /// Writes a text and a line end to standard output.
@@ -24,16 +24,23 @@ pub fn output_error(error: std::io::Error) -> Error {
     }
 }
 
-/// Bold, red, cyan and reset for standard error; empty when it is no terminal or `NO_COLOR` is set.
+/// Whether standard error is a terminal and `NO_COLOR` does not forbid colours.
+pub fn colours_wanted() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Bold, red, cyan and reset for standard error; empty when no colours are wanted.
 pub fn colours() -> (&'static str, &'static str, &'static str, &'static str) {
-    let wanted = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    if wanted { ("\x1b[1m", "\x1b[31m", "\x1b[36m", "\x1b[0m") } else { ("", "", "", "") }
+    if colours_wanted() { ("\x1b[1m", "\x1b[31m", "\x1b[36m", "\x1b[0m") } else { ("", "", "", "") }
 }
 
 /// A table with a header; the columns named in `numbers` are aligned to the right.
 pub fn table(header: &[&str], numbers: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .set_style(TableComponent::HeaderLines, '─')
+        .set_style(TableComponent::MiddleHeaderIntersections, '─');
     table.set_header(header);
     table.add_rows(rows);
     for column in numbers {

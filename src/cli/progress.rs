@@ -1,15 +1,19 @@
 //! Progress: bars on a terminal, plain lines when piped, JSON lines when asked for. Always standard error.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lake::config::LogFormat;
 use lake::run::{Event, Observer};
+use tracing::info;
 
 use super::print;
+
+/// The target of progress among the log's events; it is let through whatever the filter says.
+pub const TARGET: &str = "lake::progress";
 
 /// The observer that suits standard error and the log's format.
 pub fn observer(format: LogFormat) -> Arc<dyn Observer> {
@@ -66,7 +70,7 @@ impl Observer for Terminal {
             Event::Finished { table, .. } => {
                 self.with_bar(&table.to_string(), ProgressBar::finish_and_clear);
             }
-            Event::Judging => self.with_bar("bronze.online_retail", ProgressBar::finish_and_clear),
+            Event::Judging => {}
         }
     }
 }
@@ -77,24 +81,25 @@ struct PlainLines;
 impl Observer for PlainLines {
     fn event(&self, event: Event) {
         if let Event::Finished { table, rows, seconds } = event {
-            eprintln!("{table}: {} rows in {} s", print::count(rows), print::seconds(seconds));
+            let line = format!("{table}: {} rows in {} s\n", print::count(rows), print::seconds(seconds));
+            // Progress that nobody listens to is no reason to stop.
+            let _ = std::io::stderr().write_all(line.as_bytes());
         }
     }
 }
 
-/// An object a line for what begins and ends.
+/// What begins and ends, as events of the log.
 struct JsonLines;
 
 impl Observer for JsonLines {
     fn event(&self, event: Event) {
-        let object = match event {
-            Event::Started { table } => serde_json::json!({ "event": "started", "table": table.to_string() }),
+        match event {
+            Event::Started { table } => info!(target: TARGET, %table, "started"),
             Event::Finished { table, rows, seconds } => {
-                serde_json::json!({ "event": "finished", "table": table.to_string(), "rows": rows, "seconds": seconds })
+                info!(target: TARGET, %table, rows, seconds, "finished")
             }
-            Event::Judging => serde_json::json!({ "event": "judging" }),
-            Event::Read { .. } | Event::Wrote { .. } | Event::Fetched { .. } => return,
-        };
-        eprintln!("{object}");
+            Event::Judging => info!(target: TARGET, "judging"),
+            Event::Read { .. } | Event::Wrote { .. } | Event::Fetched { .. } => {}
+        }
     }
 }

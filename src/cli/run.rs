@@ -86,14 +86,14 @@ pub fn print_summary(summary: &Summary) -> Result<()> {
     });
     let header = ["table", "state", "because", "rows in", "rows", "rejected", "seconds"];
     print::line(print::table(&header, &[3, 4, 5, 6], rows))?;
-    for (table, finding) in &summary.warnings {
+    for (table, finding) in &summary.judgement.warnings {
         print::line(format!(
             "warning: {table} fails `{}` in {} rows: {}",
             finding.name, finding.failed, finding.query
         ))?;
     }
     print_books(summary)?;
-    let end = if summary.published {
+    let end = if summary.judgement.published {
         "published"
     } else {
         "nothing changed; readers see what was published before"
@@ -101,19 +101,21 @@ pub fn print_summary(summary: &Summary) -> Result<()> {
     print::line(format!("run {} done in {} s: {end}", summary.run_id, print::seconds(summary.seconds)))
 }
 
-/// The books: for each, what went in and what came out.
-pub fn print_books(summary: &Summary) -> Result<()> {
-    for book in &summary.books {
-        let side = |is_in: bool| {
-            let entries = book.entries.iter().filter(|entry| entry.is_in == is_in);
-            let named = entries.map(|entry| {
-                let amounts = book.amounts.iter().zip(&entry.amounts);
-                let amounts = amounts.map(|(name, amount)| format!("{name} {}", decimal(*amount)));
-                format!("{} ({})", entry.account, amounts.collect::<Vec<_>>().join(", "))
-            });
-            named.collect::<Vec<_>>().join(" + ")
-        };
-        print::line(format!("book {} balances: {} = {}", book.name, side(true), side(false)))?;
+/// The books: for each, the entries of both sides.
+fn print_books(summary: &Summary) -> Result<()> {
+    for book in &summary.judgement.books {
+        let entries = book.entries.iter().map(|entry| {
+            let side = if entry.is_in { "in" } else { "out" };
+            let amounts = entry.amounts.iter().map(|amount| decimal(*amount));
+            [side.to_string(), entry.account.clone()].into_iter().chain(amounts).collect()
+        });
+        let header: Vec<&str> =
+            ["", book.name.as_str()].into_iter().chain(book.amounts.iter().map(String::as_str)).collect();
+        let numbers: Vec<usize> = (2..header.len()).collect();
+        print::line(format!("\n{}", print::table(&header, &numbers, entries)))?;
     }
-    Ok(())
+    match summary.judgement.books.len() {
+        0 => Ok(()),
+        books => print::line(format!("\n{books} books balance, to the last digit")),
+    }
 }

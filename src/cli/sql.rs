@@ -1,6 +1,6 @@
 //! `lake sql`: one question to the published tables.
 
-use std::io::{IsTerminal, Read};
+use std::io::{BufWriter, ErrorKind, IsTerminal, Read, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -13,7 +13,7 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::parquet::arrow::ArrowWriter;
 use futures::StreamExt;
 use lake::error::{Error, Result, io_error};
-use lake::run::Lake;
+use lake::run::{Lake, place};
 
 use super::print;
 
@@ -69,15 +69,18 @@ pub async fn sql(lake: Lake, args: SqlArgs) -> Result<()> {
     let session = lake.engine.session(lake.published().await?);
     let read_only =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    let frame = session.sql_with_options(&query, read_only).await.map_err(|e| explain(&lake, e.into()))?;
-    let rows = frame.execute_stream().await.map_err(|e| explain(&lake, e.into()))?;
+    let frame = session
+        .sql_with_options(&query, read_only)
+        .await
+        .map_err(|e| explain(&lake, &args, &query, e.into()))?;
+    let rows = frame.execute_stream().await.map_err(|e| explain(&lake, &args, &query, e.into()))?;
     match &args.output {
-        None => write(rows, args.format, std::io::BufWriter::new(std::io::stdout())).await.map(|_| ()),
+        None => write(rows, args.format, std::io::stdout()).await.map(|_| ()),
         Some(path) => {
             let folder =
                 path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
             let mut file =
-                tempfile::NamedTempFile::new_in(folder).map_err(|e| io_error("write to", folder, &e))?;
+                lake::files::temporary().tempfile_in(folder).map_err(|e| io_error("write to", folder, &e))?;
             let written = write(rows, args.format, &mut file).await?;
             file.persist(path).map_err(|e| io_error("write", path, &e.error))?;
             print::line(format!("{} rows written to {}", print::count(written), path.display()))
@@ -100,7 +103,7 @@ fn question(args: &SqlArgs) -> Result<String> {
 }
 
 /// An unknown table is told the nearest one.
-fn explain(lake: &Lake, error: Error) -> Error {
+fn explain(lake: &Lake, args: &SqlArgs, query: &str, error: Error) -> Error {
     let message = error.message().to_string();
     let unknown = message.split_once("table 'lake.").and_then(|(_, rest)| rest.split_once("' not found"));
     match unknown {
@@ -112,70 +115,87 @@ fn explain(lake: &Lake, error: Error) -> Error {
             Error::invalid("`lake sql` only reads, and this statement would change something")
                 .hint("tables are made by the jobs in sql/ and `lake run`")
         }
-        None => error,
+        None => match &args.file {
+            Some(path) => place(error, path, query),
+            None => error,
+        },
     }
 }
 
 /// Writes the rows of an answer as they come and gives their number.
-async fn write(
-    mut rows: SendableRecordBatchStream,
-    format: Format,
-    mut out: impl std::io::Write + Send,
-) -> Result<u64> {
-    let mut written = 0;
-    let mut count = |batch: &RecordBatch| written += batch.num_rows() as u64;
-    let failed = |e: datafusion::arrow::error::ArrowError| match e {
-        datafusion::arrow::error::ArrowError::IoError(_, e) => print::output_error(e),
-        e => Error::data(format!("the answer cannot be written in this format: {e}")),
+async fn write(rows: SendableRecordBatchStream, format: Format, out: impl Write + Send) -> Result<u64> {
+    let mut out = Output { inner: BufWriter::new(out), failed: None };
+    let written = match format {
+        Format::Table => show(rows, &mut out).await,
+        Format::Csv => write_csv(rows, &mut out).await,
+        Format::Json => write_json(rows, &mut out).await,
+        Format::Parquet => write_parquet(rows, &mut out).await,
     };
-    match format {
-        Format::Table => return show(rows, out).await,
-        Format::Csv => {
-            let mut header = Some(RecordBatch::new_empty(rows.schema()));
-            let mut writer = WriterBuilder::new().with_header(true).build(&mut out);
-            while let Some(batch) = next(&mut rows, &mut header).await? {
-                count(&batch);
-                writer.write(&batch).map_err(failed)?;
-            }
-        }
-        Format::Json => {
-            let mut writer = ArrayWriter::new(&mut out);
-            while let Some(batch) = next(&mut rows, &mut None).await? {
-                count(&batch);
-                writer.write(&batch).map_err(failed)?;
-            }
-            writer.finish().map_err(failed)?;
-            out.write_all(b"\n").map_err(print::output_error)?;
-        }
-        Format::Parquet => {
-            let parquet = |e: datafusion::parquet::errors::ParquetError| {
-                Error::unavailable(format!("cannot write the Parquet file: {e}"))
-            };
-            let mut writer = ArrowWriter::try_new(&mut out, rows.schema(), None).map_err(parquet)?;
-            while let Some(batch) = next(&mut rows, &mut None).await? {
-                count(&batch);
-                writer.write(&batch).map_err(parquet)?;
-            }
-            writer.close().map_err(parquet)?;
-        }
+    let flushed = out.flush();
+    match (out.failed, written) {
+        (Some(kind), _) => Err(print::output_error(kind.into())),
+        (None, written) => flushed.map_err(print::output_error).and(written),
     }
-    out.flush().map_err(print::output_error)?;
+}
+
+/// An output that remembers why it failed: the formats' writers tell it as their own errors.
+struct Output<W: Write> {
+    inner: BufWriter<W>,
+    failed: Option<ErrorKind>,
+}
+
+impl<W: Write> Write for Output<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.inner.write(bytes).inspect_err(|e| self.failed = Some(e.kind()))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush().inspect_err(|e| self.failed = Some(e.kind()))
+    }
+}
+
+/// An error of a format's writer that is not the output's.
+fn unwritable(error: impl std::fmt::Display) -> Error {
+    Error::invalid(format!("the answer cannot be written in this format: {error}"))
+}
+
+async fn write_csv(mut rows: SendableRecordBatchStream, out: &mut (impl Write + Send)) -> Result<u64> {
+    let mut writer = WriterBuilder::new().with_header(true).build(out);
+    writer.write(&RecordBatch::new_empty(rows.schema())).map_err(unwritable)?;
+    let mut written = 0;
+    while let Some(batch) = rows.next().await.transpose()? {
+        written += batch.num_rows() as u64;
+        writer.write(&batch).map_err(unwritable)?;
+    }
     Ok(written)
 }
 
-/// The next batch; `first` goes before all others.
-async fn next(
-    rows: &mut SendableRecordBatchStream,
-    first: &mut Option<RecordBatch>,
-) -> Result<Option<RecordBatch>> {
-    match first.take() {
-        Some(batch) => Ok(Some(batch)),
-        None => Ok(rows.next().await.transpose()?),
+async fn write_json(mut rows: SendableRecordBatchStream, out: &mut (impl Write + Send)) -> Result<u64> {
+    let mut writer = ArrayWriter::new(&mut *out);
+    let mut written = 0;
+    while let Some(batch) = rows.next().await.transpose()? {
+        written += batch.num_rows() as u64;
+        writer.write(&batch).map_err(unwritable)?;
     }
+    writer.finish().map_err(unwritable)?;
+    drop(writer);
+    out.write_all(b"\n").map_err(print::output_error)?;
+    Ok(written)
+}
+
+async fn write_parquet(mut rows: SendableRecordBatchStream, out: &mut (impl Write + Send)) -> Result<u64> {
+    let mut writer = ArrowWriter::try_new(out, rows.schema(), None).map_err(unwritable)?;
+    let mut written = 0;
+    while let Some(batch) = rows.next().await.transpose()? {
+        written += batch.num_rows() as u64;
+        writer.write(&batch).map_err(unwritable)?;
+    }
+    writer.close().map_err(unwritable)?;
+    Ok(written)
 }
 
 /// Shows the first rows as a ruled table and says how many there are.
-async fn show(mut rows: SendableRecordBatchStream, mut out: impl std::io::Write) -> Result<u64> {
+async fn show(mut rows: SendableRecordBatchStream, out: &mut impl Write) -> Result<u64> {
     let (mut shown, mut kept, mut total) = (vec![RecordBatch::new_empty(rows.schema())], 0, 0);
     while let Some(batch) = rows.next().await.transpose()? {
         let take = batch.num_rows().min(SHOWN - kept);

@@ -32,18 +32,24 @@ pub async fn status(lake: Lake, _: StatusArgs) -> Result<()> {
             },
         }
     };
-    let rows = status.tables.iter().map(|(name, table)| match table.version() {
-        None => vec![name.to_string(), String::new(), String::new(), String::new(), "not built".into()],
-        Some(version) => {
-            let size = table.size();
-            vec![
+    let rows = status.tables.iter().map(|(name, table)| {
+        let Some((table, version)) = table.as_ref().and_then(|table| Some((table, table.version()?))) else {
+            return vec![
                 name.to_string(),
-                version.to_string(),
-                print::count(size.rows),
-                print::bytes(size.bytes),
-                reason(name),
-            ]
-        }
+                String::new(),
+                String::new(),
+                String::new(),
+                "not published".into(),
+            ];
+        };
+        let size = table.size();
+        vec![
+            name.to_string(),
+            version.to_string(),
+            print::count(size.rows),
+            print::bytes(size.bytes),
+            reason(name),
+        ]
     });
     print::line(print::table(&["table", "version", "rows", "size", "state"], &[1, 2, 3], rows))
 }

@@ -200,6 +200,11 @@ impl Layers {
                 .detail(format!("in {origin}"))
                 .detail(entry.doc.clone()));
         }
+        if value.as_integer().is_some_and(|number| number < 0) {
+            return Err(Error::invalid(format!("setting `{key}` cannot be {value}: it is not negative"))
+                .detail(format!("in {origin}"))
+                .detail(entry.doc.clone()));
+        }
         entry.value = value;
         entry.origin = origin.into();
         Ok(())
@@ -226,7 +231,7 @@ fn check(settings: &Settings) -> Result<()> {
             "setting `write.compression_level` must be 1 to 22, not {level}"
         )));
     }
-    if settings.write.row_group_rows == 0 || settings.write.target_file_mb == 0 {
+    if settings.write.row_group_rows == 0 || !(1..=1_000_000).contains(&settings.write.target_file_mb) {
         return Err(Error::invalid(
             "settings `write.row_group_rows` and `write.target_file_mb` must be positive",
         ));
@@ -248,7 +253,7 @@ pub fn memory_bytes(text: &str) -> Result<Option<usize>> {
         _ => 0,
     };
     match digits.trim().parse::<usize>() {
-        Ok(count) if unit > 0 && count > 0 => Ok(Some(count * unit)),
+        Ok(count) if unit > 0 && count > 0 && count.checked_mul(unit).is_some() => Ok(Some(count * unit)),
         _ => Err(Error::invalid(format!("setting `memory_limit` cannot be `{text}`"))
             .hint("write a whole number and a unit, such as \"512MB\" or \"2GB\", or \"none\"")),
     }

@@ -30,11 +30,6 @@ impl Sources {
         parse(&path, &text).map(Sources)
     }
 
-    /// Every source, by the name of its bronze table.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Source)> {
-        self.0.iter().map(|(name, source)| (name.as_str(), source))
-    }
-
     /// The source that feeds the bronze table `name`.
     pub fn get(&self, name: &str) -> Result<&Source> {
         self.0.get(name).ok_or_else(|| {

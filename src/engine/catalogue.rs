@@ -7,6 +7,7 @@ use std::sync::{Arc, RwLock};
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::TableType;
 
 use crate::contract::TableName;
 use crate::project::Mapping;
@@ -52,6 +53,14 @@ impl Catalogue {
     /// `schema.table` means `provider` from now on.
     pub fn provide(&self, schema: &str, table: &str, provider: Arc<dyn TableProvider>) {
         self.set(schema, table, Entry::Ready(provider));
+    }
+
+    /// `schema.table` means nothing any more.
+    pub fn forget(&self, schema: &str, table: &str) {
+        let schemas = self.schemas.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(schema) = schemas.get(schema) {
+            schema.tables.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(table);
+        }
     }
 
     /// `name` is known, but holds nothing yet.
@@ -144,6 +153,11 @@ impl SchemaProvider for Schema {
         };
         self.remember(table, &provider);
         Ok(Some(provider))
+    }
+
+    /// Known without opening anything, so that all tables can be listed while some are not built.
+    async fn table_type(&self, table: &str) -> Result<Option<TableType>> {
+        Ok(self.entry(table).map(|_| TableType::Base))
     }
 
     fn table_exist(&self, table: &str) -> bool {

@@ -27,7 +27,13 @@ impl From<DataFusionError> for Error {
             E::ObjectStore(_) | E::IoError(_) => {
                 Error::unavailable("cannot read or write the lake").detail(text)
             }
-            _ => Error::data(text),
+            E::Execution(_) | E::ArrowError(..) => {
+                Error::invalid(text).hint("look at the values the query works on")
+            }
+            E::External(_) | E::ParquetError(_) => {
+                Error::unavailable("cannot read or write the lake").detail(text)
+            }
+            _ => Error::internal(text),
         }
     }
 }

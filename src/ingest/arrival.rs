@@ -20,8 +20,8 @@ pub struct Arrival {
     pub table: TableName,
     /// What its sources look like.
     pub layout: Layout,
-    /// Sources with new content, with its identity, in the order in which they are loaded.
-    pub new: Vec<(Source, String)>,
+    /// Sources with new content, each with its line of the register, in the order in which they are loaded.
+    pub new: Vec<(Source, LoadedFile)>,
     /// Files to be registered without loading: their content was loaded before.
     pub(super) known: Vec<LoadedFile>,
     /// How many files are as they were when they were registered.
@@ -91,11 +91,10 @@ pub fn landed(project: &Path, landing: &str) -> Result<Vec<Delivery>> {
     if !folder.exists() {
         return Ok(Vec::new());
     }
-    let prefix = format!("{}/", project.display());
     let mut deliveries = discover(&folder.display().to_string())?;
-    for delivery in &mut deliveries {
-        if let Some(name) = delivery.name.strip_prefix(&prefix) {
-            delivery.name = name.to_string();
+    for delivery in deliveries.iter_mut().filter(|_| !project.as_os_str().is_empty()) {
+        if let Ok(name) = Path::new(&delivery.name).strip_prefix(project) {
+            delivery.name = name.display().to_string();
         }
     }
     Ok(deliveries)
@@ -110,44 +109,52 @@ impl Arrival {
         deliveries: &[Delivery],
         register: &Register,
     ) -> Result<Arrival> {
-        let mut arrival = Arrival {
-            table: table.clone(),
-            layout,
-            new: Vec::new(),
-            known: register.missing.clone(),
-            unchanged: 0,
-        };
+        let known = register.missing.clone();
+        let mut arrival = Arrival { table: table.clone(), layout, new: Vec::new(), known, unchanged: 0 };
         let mut seen = register.clone();
         for delivery in deliveries {
             let (size, modified_at) = stamp(delivery.size_bytes, delivery.modified);
-            if register.unchanged(&delivery.name, size, modified_at).is_some() {
+            if register.is_unchanged(&delivery.name, size, modified_at) {
                 arrival.unchanged += 1;
                 continue;
             }
             for source in delivery.sources(&arrival.layout)? {
-                let sha256 = source.sha256()?;
-                let mut file = registered(table, &source, &sha256, seen.last_seq() + 1);
-                if let Some(known) = seen.with_content(&sha256) {
-                    file = LoadedFile { ingest_seq: known.ingest_seq, is_loaded: false, ..file };
-                    arrival.known.push(file);
-                } else {
-                    seen.add(file);
-                    arrival.new.push((source, sha256));
-                }
+                let file = described(table, delivery, &source, source.sha256()?);
+                arrival.add(source, file, &mut seen);
             }
         }
         Ok(arrival)
     }
+
+    /// Adds a source to what is new, or to what is to be registered only because its content is known.
+    fn add(&mut self, source: Source, mut file: LoadedFile, seen: &mut Register) {
+        let Some(known) = seen.with_content(&file.sha256) else {
+            file.ingest_seq = seen.last_seq() + 1;
+            seen.add(file.clone());
+            self.new.push((source, file));
+            return;
+        };
+        (file.ingest_seq, file.is_loaded) = (known.ingest_seq, false);
+        let same = |k: &&mut LoadedFile| k.source_file == file.source_file && k.sha256 == file.sha256;
+        match self.known.iter_mut().find(same) {
+            // It was loaded by a run that crashed before it could register the file.
+            Some(unregistered) => {
+                *unregistered = LoadedFile { is_loaded: true, rows: unregistered.rows, ..file };
+            }
+            None => self.known.push(file),
+        }
+    }
 }
 
-/// The line of the register for a source.
-pub(super) fn registered(table: &TableName, source: &Source, sha256: &str, ingest_seq: i64) -> LoadedFile {
-    let (size, modified_at) = stamp(source.size_bytes, source.modified);
+/// The line of the register for a source that is about to be loaded; its place in the order is not known yet.
+fn described(table: &TableName, delivery: &Delivery, source: &Source, sha256: String) -> LoadedFile {
+    let (size, modified_at) = stamp(delivery.size_bytes, delivery.modified);
     LoadedFile {
         table: table.clone(),
+        delivered_as: delivery.name.clone(),
         source_file: source.name.clone(),
-        sha256: sha256.into(),
-        ingest_seq,
+        sha256,
+        ingest_seq: 0,
         size_bytes: Some(size),
         modified_at: Some(modified_at),
         rows: 0,

@@ -182,7 +182,7 @@ impl<'a> Download<'a> {
 impl Part {
     fn new(response: &Response, folder: &Path) -> Result<Self> {
         let name = name(response)?;
-        let file = temporary()
+        let file = crate::files::temporary()
             .prefix(&format!("{name}."))
             .suffix(".part")
             .tempfile_in(folder)
@@ -288,15 +288,6 @@ fn last_part(name: &str) -> Option<String> {
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
-}
-
-/// A temporary file that is as readable as any other file, where the system has a say in that.
-fn temporary<'a, 'b>() -> tempfile::Builder<'a, 'b> {
-    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has file modes"))]
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
 }
 
 /// An error of the web client with all that caused it, on one line.

@@ -12,7 +12,6 @@ use datafusion::arrow::datatypes::SchemaRef;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
 
-use super::arrival::registered;
 use super::chunk::Chunk;
 use super::register::{self, LoadedFile};
 use super::{Arrival, Layout, Source};
@@ -50,11 +49,8 @@ pub struct Ingested {
     pub known: u64,
 }
 
-/// A source with its place in the order of loading.
-struct Job {
-    source: Source,
-    file: LoadedFile,
-}
+/// A source and its line of the register.
+type Job = (Source, LoadedFile);
 
 /// Loads what has arrived. Gives the tables that were committed: the bronze table, then the register.
 ///
@@ -62,7 +58,6 @@ struct Job {
 /// register follows in a commit of its own; after a crash between the two, the next run finds what is missing.
 pub async fn load(
     arrival: Arrival,
-    last_seq: i64,
     bronze: &Table,
     contract: &Contract,
     register: &Table,
@@ -72,24 +67,20 @@ pub async fn load(
     let mut ingested = Ingested { table: arrival.table.clone(), files: 0, rows: 0, known };
     let (mut tables, mut files) = (Vec::new(), arrival.known);
     if !arrival.new.is_empty() {
-        let numbered = arrival.new.into_iter().zip(last_seq + 1..);
-        let jobs = numbered.map(|((source, sha256), seq)| {
-            let file = registered(&arrival.table, &source, &sha256, seq);
-            Job { source, file }
-        });
-        let jobs: VecDeque<Job> = jobs.collect();
-        let last_seq = jobs.back().map(|job| job.file.ingest_seq);
-        let (draft, mut loaded) = write_all(jobs, &arrival.layout, bronze, contract, loading).await?;
-        loaded.sort_by_key(|file| file.ingest_seq);
+        let last_seq = arrival.new.last().map(|(_, file)| file.ingest_seq);
+        let (draft, loaded) = write_all(arrival.new, &arrival.layout, bronze, contract, loading).await?;
         ingested.files = loaded.len() as u64;
         ingested.rows = check_rows(&arrival.table, &loaded, &draft)?;
-        let record = CommitRecord {
-            run_id: loading.run_id.into(),
-            rows: draft.rows,
-            ingest_seq: last_seq,
-            ..Default::default()
-        };
-        tables.push(bronze.commit(contract, Mode::Append, draft, &record).await?);
+        // Files without records are registered, but are no new version of a table that is there.
+        if draft.rows > 0 || bronze.version().is_none() {
+            let record = CommitRecord {
+                run_id: loading.run_id.into(),
+                rows: draft.rows,
+                ingest_seq: last_seq,
+                ..Default::default()
+            };
+            tables.push(bronze.commit(contract, Mode::Append, draft, &record).await?);
+        }
         files.extend(loaded);
     }
     if !files.is_empty() {
@@ -111,9 +102,9 @@ fn check_rows(table: &TableName, loaded: &[LoadedFile], draft: &Draft) -> Result
     Ok(draft.rows)
 }
 
-/// Reads sources on some threads while others encode what was read.
+/// Reads sources on some threads while others encode what was read. Gives the files in the order of loading.
 async fn write_all(
-    jobs: VecDeque<Job>,
+    jobs: Vec<Job>,
     layout: &Layout,
     bronze: &Table,
     contract: &Contract,
@@ -121,10 +112,9 @@ async fn write_all(
 ) -> Result<(Draft, Vec<LoadedFile>)> {
     let schema = contract.schema();
     let (sender, receiver) = channel(DEPTH);
-    let (receiver, readers_wanted) =
-        (Arc::new(tokio::sync::Mutex::new(receiver)), loading.threads.min(jobs.len()));
+    let readers_wanted = loading.threads.min(jobs.len());
     let shared = Arc::new(Reading {
-        jobs: Mutex::new(jobs),
+        jobs: Mutex::new(jobs.into()),
         layout: layout.clone(),
         schema: schema.clone(),
         run_id: loading.run_id.into(),
@@ -137,21 +127,25 @@ async fn write_all(
         readers.spawn_blocking(move || shared.read_all(&sender));
     }
     drop(sender);
+    let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
     for _ in 0..loading.threads {
         writers.spawn(write(receiver.clone(), bronze.file_writer(&schema, loading.options)));
     }
-    // Readers stop when nobody takes their rows, so a writer's own fault is looked at first.
     drop(receiver);
-    let stopped = |e: tokio::task::JoinError| Error::internal(format!("loading stopped: {e}"));
-    let mut draft = Draft::default();
-    while let Some(part) = writers.join_next().await {
-        draft = draft.merge(part.map_err(stopped)??);
-    }
-    let mut loaded = Vec::new();
-    while let Some(part) = readers.join_next().await {
-        loaded.extend(part.map_err(stopped)??);
-    }
+    // Readers stop when nobody takes their rows, so a writer's own fault is looked at first.
+    let draft = joined(writers).await?.into_iter().fold(Draft::default(), Draft::merge);
+    let mut loaded: Vec<LoadedFile> = joined(readers).await?.into_iter().flatten().collect();
+    loaded.sort_by_key(|file| file.ingest_seq);
     Ok((draft, loaded))
+}
+
+/// What all tasks gave, or the first error; the other tasks are then given up.
+async fn joined<T: 'static>(mut tasks: JoinSet<Result<T>>) -> Result<Vec<T>> {
+    let mut all = Vec::new();
+    while let Some(task) = tasks.join_next().await {
+        all.push(task.map_err(|e| Error::internal(format!("loading stopped: {e}")))??);
+    }
+    Ok(all)
 }
 
 type Rows = Arc<tokio::sync::Mutex<Receiver<RecordBatch>>>;
@@ -177,21 +171,29 @@ struct Reading {
 }
 
 impl Reading {
-    /// Reads sources until none is left.
+    /// Reads sources until none is left, here or, after an error, anywhere.
     fn read_all(&self, rows: &Sender<RecordBatch>) -> Result<Vec<LoadedFile>> {
         let mut loaded = Vec::new();
         loop {
             let next = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            let Some(mut job) = next else { return Ok(loaded) };
-            let mut emit = |chunk: Chunk| {
-                (self.on_rows)(chunk.rows() as u64);
-                let batch = self.batch(&job.file, chunk)?;
-                rows.blocking_send(batch).map_err(|_| Error::internal("the writers have stopped"))
-            };
-            let read = job.source.read(&self.layout, &mut emit)?;
-            job.file.rows = i64::try_from(read).unwrap_or(i64::MAX);
-            loaded.push(job.file);
+            let Some(job) = next else { return Ok(loaded) };
+            let file = self.read(job, rows).inspect_err(|_| {
+                self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            })?;
+            loaded.push(file);
         }
+    }
+
+    fn read(&self, (source, mut file): Job, rows: &Sender<RecordBatch>) -> Result<LoadedFile> {
+        let mut emit = |chunk: Chunk| {
+            (self.on_rows)(chunk.rows() as u64);
+            let batch = self.batch(&file, chunk)?;
+            rows.blocking_send(batch).map_err(|_| Error::internal("the writers have stopped"))
+        };
+        let read = source.read(&self.layout, &mut emit)?;
+        source.check_unchanged()?;
+        file.rows = i64::try_from(read).unwrap_or(i64::MAX);
+        Ok(file)
     }
 
     /// A chunk with its provenance, in the order of the contract's columns.

@@ -21,7 +21,9 @@ use crate::table::{CommitRecord, Mode, Table, WriteOptions};
 pub struct LoadedFile {
     /// The bronze table.
     pub table: TableName,
-    /// The file, as the source names it.
+    /// The file as it was delivered or asked for; what has a size and a time.
+    pub delivered_as: String,
+    /// The source in it, as its rows name it.
     pub source_file: String,
     /// The identity of its content.
     pub sha256: String,
@@ -68,8 +70,8 @@ impl Register {
 
     async fn read(&mut self, session: &SessionContext, bronze: &TableName) -> Result<()> {
         let query = format!(
-            "select source_file, source_sha256, ingest_seq, size_bytes, modified_at, rows, is_loaded from {} \
-             where bronze_table = '{bronze}' order by ingest_seq, loaded_at, source_file",
+            "select delivered_as, source_file, source_sha256, ingest_seq, size_bytes, modified_at, rows, is_loaded \
+             from {} where bronze_table = '{bronze}' order by loaded_at, ingest_seq, source_file",
             register_name()
         );
         for batch in session.sql(&query).await?.collect().await? {
@@ -82,9 +84,7 @@ impl Register {
 
     /// Adds a file.
     pub fn add(&mut self, file: LoadedFile) {
-        // A sheet or a member is registered as `file!part`; the file is what has a size and a time.
-        let delivered = file.source_file.split('!').next().unwrap_or_default();
-        self.by_name.insert(delivered.into(), file.clone());
+        self.by_name.insert(file.delivered_as.clone(), file.clone());
         self.by_content.entry(file.sha256.clone()).or_insert(file);
     }
 
@@ -93,11 +93,10 @@ impl Register {
         self.by_content.get(sha256)
     }
 
-    /// The registered file of this name, if neither its size nor its time has changed since.
-    pub fn unchanged(&self, name: &str, size: i64, modified_at: i64) -> Option<&LoadedFile> {
-        self.by_name
-            .get(name.split('!').next()?)
-            .filter(|f| f.size_bytes == Some(size) && f.modified_at == Some(modified_at))
+    /// Whether a file was registered under this name and neither its size nor its time has changed since.
+    pub fn is_unchanged(&self, name: &str, size: i64, modified_at: i64) -> bool {
+        let known = self.by_name.get(name);
+        known.is_some_and(|file| file.size_bytes == Some(size) && file.modified_at == Some(modified_at))
     }
 
     /// The position of the last file that was loaded; 0 before the first.
@@ -128,6 +127,7 @@ pub(super) async fn unregistered(
         let integer = |column: usize, row| batch.column(column).as_primitive::<Int64Type>().value(row);
         files.extend((0..batch.num_rows()).map(|row| LoadedFile {
             table: bronze.clone(),
+            delivered_as: text(0, row),
             source_file: text(0, row),
             sha256: text(1, row),
             ingest_seq: integer(2, row),
@@ -167,6 +167,7 @@ fn rows(contract: &Contract, files: &[LoadedFile], run_id: &str, at: DateTime<Ut
     };
     let columns = vec![
         texts(&|file| file.table.to_string()),
+        texts(&|file| file.delivered_as.clone()),
         texts(&|file| file.source_file.clone()),
         texts(&|file| file.sha256.clone()),
         integers(&|file| Some(file.ingest_seq)),
@@ -187,15 +188,16 @@ fn read_row(batch: &RecordBatch, row: usize, bronze: &TableName) -> LoadedFile {
         let column = batch.column(column).as_primitive::<Int64Type>();
         column.is_valid(row).then(|| column.value(row))
     };
-    let modified = batch.column(4).as_primitive::<TimestampMicrosecondType>();
+    let modified = batch.column(5).as_primitive::<TimestampMicrosecondType>();
     LoadedFile {
         table: bronze.clone(),
-        source_file: text(0),
-        sha256: text(1),
-        ingest_seq: integer(2).unwrap_or_default(),
-        size_bytes: integer(3),
+        delivered_as: text(0),
+        source_file: text(1),
+        sha256: text(2),
+        ingest_seq: integer(3).unwrap_or_default(),
+        size_bytes: integer(4),
         modified_at: modified.is_valid(row).then(|| modified.value(row)),
-        rows: integer(5).unwrap_or_default(),
-        is_loaded: batch.column(6).as_boolean().value(row),
+        rows: integer(6).unwrap_or_default(),
+        is_loaded: batch.column(7).as_boolean().value(row),
     }
 }

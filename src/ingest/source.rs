@@ -131,9 +131,16 @@ struct Sheet {
 }
 
 impl Source {
-    /// The delivered file.
-    pub fn path(&self) -> &Path {
-        &self.packed.path
+    /// Refuses a file that was written to since it was found: what was read may be half of it.
+    pub fn check_unchanged(&self) -> Result<()> {
+        let path = &self.packed.path;
+        let now = std::fs::metadata(path).map_err(|error| io_error("read", path, &error))?;
+        if now.len() == self.size_bytes && now.modified().is_ok_and(|modified| modified == self.modified) {
+            return Ok(());
+        }
+        Err(Error::unavailable(format!("`{}` changed while it was read", self.name)).hint(
+            "wait until it is written to its end and run the same command again; nothing of it was loaded",
+        ))
     }
 
     /// The source's identity: SHA-256, in lower-case hexadecimal digits, of the unpacked content.

@@ -17,7 +17,7 @@ use datafusion::arrow::buffer::Buffer;
 use super::archive::{begins_as_zip, ends_early};
 use super::chunk::{Chunk, MAX_ROWS, Rows};
 use super::header::{Layout, listed};
-use crate::error::{Error, Result, io_error, nearest};
+use crate::error::{Error, Kind, Result, io_error, nearest};
 
 /// The most copied text in one chunk before it is handed on.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -48,6 +48,7 @@ pub(super) fn choose(path: &Path, name: &str, layout: &Layout, wanted: Option<&s
     for sheet in &all {
         match header(&mut book, name, sheet, layout) {
             Ok(_) => loadable.push(sheet.clone()),
+            Err(error) if error.kind() != Kind::Invalid => return Err(error),
             Err(error) => refusals.push((sheet, error)),
         }
     }
@@ -58,13 +59,19 @@ pub(super) fn choose(path: &Path, name: &str, layout: &Layout, wanted: Option<&s
             None => Ok(Chosen { sheets: vec![wanted.clone()], only }),
         };
     }
-    match refusals.into_iter().next() {
-        Some((_, error)) if loadable.is_empty() => {
-            Err(error.detail(format!("sheets: {}", listed(all.iter().map(String::as_str)))))
-        }
-        None if loadable.is_empty() => Err(Error::invalid(format!("`{name}` holds no worksheet"))),
-        _ => Ok(Chosen { sheets: loadable, only }),
+    if loadable.is_empty() {
+        let sheets = format!("sheets: {}", listed(all.iter().map(String::as_str)));
+        let refusal = refusals.into_iter().next().map(|(_, error)| error.detail(sheets));
+        return Err(refusal.unwrap_or_else(|| Error::invalid(format!("`{name}` holds no worksheet"))));
     }
+    for (sheet, _) in &refusals {
+        tracing::warn!(
+            workbook = name,
+            sheet = sheet.as_str(),
+            "a sheet has no known header and is not loaded"
+        );
+    }
+    Ok(Chosen { sheets: loadable, only })
 }
 
 fn find<'a>(name: &str, all: &'a [String], wanted: &str) -> Result<&'a String> {

@@ -52,16 +52,24 @@ impl Graph {
         closure(names, |name| self.parents(name).cloned().collect())
     }
 
-    /// The tables a selection means: `gold.rfm`, `gold.*`, `gold.rfm+` (and all that is made from it),
+    /// The tables, of those that `exists` knows, that a selection means: `gold.rfm`, `gold.*`, `gold.rfm+` (and all that is made from it),
     /// several joined by commas.
-    pub fn select(&self, selection: &str) -> Result<BTreeSet<TableName>> {
+    pub fn select(
+        &self,
+        selection: &str,
+        exists: impl Fn(&TableName) -> bool,
+    ) -> Result<BTreeSet<TableName>> {
         let mut selected = BTreeSet::new();
         for part in selection.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (pattern, descend) = part.strip_suffix('+').map_or((part, false), |pattern| (pattern, true));
-            let matched = self.matching(pattern)?;
+            let matched = self.matching(pattern, &exists)?;
             match descend {
                 false => selected.extend(matched),
-                true => selected.extend(closure(matched, |name| self.children(name).cloned().collect())),
+                true => selected.extend(
+                    closure(matched, |name| self.children(name).cloned().collect())
+                        .into_iter()
+                        .filter(&exists),
+                ),
             }
         }
         if selected.is_empty() {
@@ -72,12 +80,14 @@ impl Graph {
         Ok(selected)
     }
 
-    fn matching(&self, pattern: &str) -> Result<Vec<TableName>> {
+    fn matching(&self, pattern: &str, exists: &impl Fn(&TableName) -> bool) -> Result<Vec<TableName>> {
         let glob = glob::Pattern::new(pattern)
             .map_err(|e| Error::invalid(format!("the selection `{pattern}` cannot be read: {}", e.msg)))?;
-        let matched: Vec<_> = self.order.iter().filter(|n| glob.matches(&n.to_string())).cloned().collect();
+        let matched: Vec<_> =
+            self.order.iter().filter(|n| exists(n) && glob.matches(&n.to_string())).cloned().collect();
         if matched.is_empty() {
-            let names: Vec<String> = self.order.iter().map(ToString::to_string).collect();
+            let names: Vec<String> =
+                self.order.iter().filter(|n| exists(n)).map(ToString::to_string).collect();
             let error = Error::invalid(format!("the selection `{pattern}` matches no table"));
             return Err(with_nearest(error, pattern, names.iter().map(String::as_str)));
         }

@@ -67,7 +67,8 @@ impl Query {
         let tokens = Tokenizer::new(&GenericDialect {}, &self.sql)
             .tokenize()
             .map_err(|e| Error::invalid(e.to_string()).detail(format!("in {}", self.path.display())))?;
-        let words = tokens.iter().filter(|t| !matches!(t, Token::Whitespace(_))).map(ToString::to_string);
+        // The debug form keeps a quote inside a text apart from the one that ends it.
+        let words = tokens.iter().filter(|t| !matches!(t, Token::Whitespace(_))).map(|t| format!("{t:?}"));
         Ok(words.collect::<Vec<_>>().join(" "))
     }
 }

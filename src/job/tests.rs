@@ -65,10 +65,12 @@ fn a_circle_is_named() {
 fn selections_match_names_patterns_and_descendants() {
     let jobs = [full("gold.a", "select * from silver.b"), full("silver.b", "select * from bronze.c")];
     let graph = Graph::new(jobs.iter()).unwrap();
-    let select = |text: &str| graph.select(text).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let select = |text: &str| {
+        graph.select(text, |_| true).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
     assert_eq!(select("gold.a"), ["gold.a"]);
     assert_eq!(select("silver.b+"), ["silver.b", "gold.a"]);
     assert_eq!(select("gold.*, bronze.c"), ["bronze.c", "gold.a"]);
-    let error = graph.select("gold.aa").unwrap_err();
+    let error = graph.select("gold.aa", |_| true).unwrap_err();
     assert_eq!(error.hints(), ["did you mean `gold.a`?"]);
 }

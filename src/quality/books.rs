@@ -4,7 +4,7 @@
 //! every further column. For each amount the entries that went in must sum to those that came out.
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use datafusion::arrow::compute::{cast, concat_batches};
+use datafusion::arrow::compute::{CastOptions, cast_with_options, concat_batches};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type};
 use datafusion::prelude::SessionContext;
 
@@ -99,6 +99,19 @@ fn read(name: &str, query: &Query, rows: &RecordBatch) -> Result<Balance> {
     let ["side", "account", amounts @ ..] = names.as_slice() else {
         return Err(Error::invalid(format!("the book `{name}` must begin with the columns side, account")));
     };
+    if amounts.is_empty() {
+        return Err(Error::invalid(format!("the book `{name}` has no amounts behind side and account")));
+    }
+    for field in &schema.fields()[2..] {
+        let exact = field.data_type().is_integer()
+            || matches!(field.data_type(), DataType::Decimal128(_, scale) if *scale <= SCALE);
+        if !exact {
+            let message = format!("`{}` of the book `{name}` is {}", field.name(), field.data_type());
+            return Err(
+                Error::invalid(message).hint("amounts are integers or decimals of at most four places")
+            );
+        }
+    }
     let text = |column: usize| -> Result<ArrayRef> { convert(rows.column(column), &DataType::Utf8) };
     let (sides, accounts) = (text(0)?, text(1)?);
     let columns = (2..names.len()).map(|i| convert(rows.column(i), &DataType::Decimal128(38, SCALE)));
@@ -120,16 +133,18 @@ fn read(name: &str, query: &Query, rows: &RecordBatch) -> Result<Balance> {
         let account = accounts.as_string::<i32>().value(row).to_string();
         Ok(Entry { is_in, account, amounts: columns.iter().map(amount).collect() })
     };
-    Ok(Balance {
-        name: name.into(),
-        doc: query.doc.clone(),
-        amounts: amounts.iter().map(ToString::to_string).collect(),
-        entries: (0..rows.num_rows()).map(entry).collect::<Result<_>>()?,
-    })
+    let entries = (0..rows.num_rows()).map(entry).collect::<Result<Vec<_>>>()?;
+    if !entries.iter().any(|entry| entry.is_in) || entries.iter().all(|entry| entry.is_in) {
+        return Err(Error::invalid(format!("the book `{name}` has entries on one side only")));
+    }
+    let amounts = amounts.iter().map(ToString::to_string).collect();
+    Ok(Balance { name: name.into(), doc: query.doc.clone(), amounts, entries })
 }
 
 fn convert(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
-    cast(column, to).map_err(|e| Error::invalid(format!("a book's column cannot be used: {e}")))
+    let exact = CastOptions { safe: false, ..Default::default() };
+    cast_with_options(column, to, &exact)
+        .map_err(|e| Error::invalid(format!("a book's column cannot be used: {e}")))
 }
 
 #[cfg(test)]
@@ -169,6 +184,32 @@ mod tests {
             book(&[(true, "bronze", [10_000, 100]), (false, "kept", [10_000, 0])]).check().unwrap_err();
         assert_eq!(error.kind(), crate::error::Kind::Data);
         assert_eq!(error.details().last().unwrap(), "difference: rows 0, amount 0.01");
+    }
+
+    fn rows(amount: ArrayRef) -> RecordBatch {
+        let sides: ArrayRef =
+            std::sync::Arc::new(datafusion::arrow::array::StringArray::from(vec!["in", "out"]));
+        let columns = [("side", sides.clone()), ("account", sides), ("amount", amount)];
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    #[test]
+    fn only_exact_amounts_can_balance() {
+        use datafusion::arrow::array::{Decimal128Array, Float64Array, Int64Array, StringArray};
+        use std::sync::Arc;
+        let query =
+            Query { path: "sql/books/b.sql".into(), doc: String::new(), sql: String::new(), reads: vec![] };
+        let judged = |amount: ArrayRef| read("b", &query, &rows(amount)).and_then(|book| book.check());
+        judged(Arc::new(Int64Array::from(vec![7, 7]))).unwrap();
+        assert!(judged(Arc::new(Int64Array::from(vec![7, 8]))).is_err());
+        let fine = Decimal128Array::from(vec![100_004, 100_000]).with_precision_and_scale(20, 5).unwrap();
+        for amount in [
+            Arc::new(Float64Array::from(vec![1.0, 1.0])) as ArrayRef,
+            Arc::new(StringArray::from(vec!["x", "x"])),
+            Arc::new(fine),
+        ] {
+            assert_eq!(judged(amount).unwrap_err().kind(), crate::error::Kind::Invalid);
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::fan::{Fan, pump};
 use super::plan::inputs_of;
-use super::{Event, Lake, Observer, Run, States, Step, TableOutcome, fingerprint};
+use super::{Event, Lake, Observer, Run, States, Step, TableOutcome, fingerprint, place};
 use crate::contract::{Contract, TableName};
 use crate::error::{Error, Result};
 use crate::job::Job;
@@ -38,6 +38,10 @@ pub(super) async fn build(
     let drafts =
         step.tables.iter().zip(plans).map(|(name, plan)| write(lake, run, states, &session, name, plan));
     let drafts = try_join_all(drafts).await?;
+    // A view that stopped short would look like one that came to its end.
+    while let Some(pumped) = pumps.join_next().await {
+        pumped.map_err(|e| Error::internal(format!("a view stopped: {e}")))?;
+    }
     let mut built = Vec::new();
     for (name, draft) in step.tables.iter().zip(drafts) {
         let outcome = TableOutcome {
@@ -79,6 +83,8 @@ async fn plan_step(
         run.catalogue.provide(view.layer.as_str(), &view.table, fan.table()?);
         plans.push(physical_plan(lake, session, name).await?);
     }
+    // Only the plans hold the ends of the channels now: a plan that drops the view stops listening to it.
+    run.catalogue.forget(view.layer.as_str(), &view.table);
     let streams = execute_stream_partitioned(source, session.task_ctx())?;
     for (rows, readers) in streams.into_iter().zip(fan.into_senders()) {
         pumps.spawn(pump(rows, readers));
@@ -92,9 +98,7 @@ async fn physical_plan(
     name: &TableName,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let job = job_of(lake, name)?;
-    let at = |e: datafusion::error::DataFusionError| {
-        Error::from(e).detail(format!("in {}", job.query.path.display()))
-    };
+    let at = |e: datafusion::error::DataFusionError| place(e.into(), &job.query.path, &job.query.sql);
     session.sql(&job.query.sql).await.map_err(at)?.create_physical_plan().await.map_err(at)
 }
 

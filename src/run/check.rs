@@ -1,15 +1,18 @@
 //! `lake check`: every job is planned against the contracts of what it reads, and what it makes is compared
 //! with its own contract, before any data is read.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::empty::EmptyTable;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 
 use super::{Lake, state};
 use crate::config::with_nearest;
-use crate::contract::Contract;
+use crate::contract::{Contract, TableName};
 use crate::engine::Catalogue;
 use crate::error::{Error, Result};
 use crate::job::{Job, Query, Writes};
@@ -41,6 +44,10 @@ pub async fn check(lake: &Lake) -> Result<Checked> {
     for name in project.graph.order() {
         let Some(job) = project.jobs.get(name) else { continue };
         let made = plan(&session, &job.query).await?;
+        let views = job.reads().filter(|read| project.is_view(read));
+        for view in views {
+            check_read_once(&session, job, &view).await?;
+        }
         match job.writes {
             Writes::Nothing => {
                 let view = Arc::new(EmptyTable::new(made));
@@ -62,26 +69,45 @@ pub async fn check(lake: &Lake) -> Result<Checked> {
     })
 }
 
+/// A view streams once, so a job may have it in one place only.
+async fn check_read_once(session: &SessionContext, job: &Job, view: &TableName) -> Result<()> {
+    let mut scans = 0;
+    session.sql(&job.query.sql).await?.into_optimized_plan()?.apply_with_subqueries(|node| {
+        scans += usize::from(
+            matches!(node, LogicalPlan::TableScan(scan) if scan.table_name.table() == view.table),
+        );
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if scans > 1 {
+        return Err(Error::invalid(format!(
+            "`{}` reads the view `{view}` {scans} times; a view streams once",
+            job.name
+        ))
+        .detail(format!("in {}", job.query.path.display()))
+        .hint("a common table expression that is used twice reads twice; let the view be a table"));
+    }
+    Ok(())
+}
+
 /// The schema of what a query makes.
 async fn plan(session: &SessionContext, query: &Query) -> Result<SchemaRef> {
-    let at = |e: datafusion::error::DataFusionError| place(Error::from(e), query);
+    let at = |e: datafusion::error::DataFusionError| place(e.into(), &query.path, &query.sql);
     let frame = session.sql(&query.sql).await.map_err(at)?;
     let optimised = frame.into_optimized_plan().map_err(at)?;
     Ok(Arc::new(Schema::clone(optimised.schema().as_arrow())))
 }
 
-/// Adds the file to an error, with the line and the text when the message names a column of the query.
-fn place(error: Error, query: &Query) -> Error {
-    let path = query.path.display();
+/// Adds the file to an error, with the line and its text when the message names one word of the query.
+pub fn place(error: Error, path: &Path, sql: &str) -> Error {
     let words = error.message().to_string();
     let named = words.split(['\'', '"', '`', ' ']).filter(|word| word.len() > 2);
+    let lines = || sql.lines().enumerate().filter(|(_, line)| !line.starts_with("--"));
     let found = named.filter_map(|word| {
         let word = word.rsplit('.').next().unwrap_or(word).trim_end_matches([',', ':']);
-        let hits =
-            query.sql.lines().enumerate().filter(|(_, line)| !line.starts_with("--") && has_word(line, word));
-        let hits: Vec<_> = hits.collect();
+        let hits: Vec<_> = lines().filter(|(_, line)| has_word(line, word)).collect();
         (hits.len() == 1).then(|| hits[0])
     });
+    let path = path.display();
     match found.into_iter().next() {
         Some((number, line)) => error.detail(format!("at {path}:{}", number + 1)).detail(format!(
             "{:>4} | {}",
@@ -99,52 +125,56 @@ fn has_word(line: &str, word: &str) -> bool {
 
 /// What a job makes must be what its contract promises: names in order, and types.
 fn compare(job: &Job, contract: &Contract, made: &SchemaRef) -> Result<()> {
-    let at = |error: Error| {
+    let compared = compare_names(contract, made).and_then(|()| compare_types(contract, made));
+    compared.map_err(|error| {
         error
             .detail(format!("made by {}", job.query.path.display()))
             .detail(format!("promised in {}", contract.path.display()))
-    };
+    })
+}
+
+fn compare_names(contract: &Contract, made: &SchemaRef) -> Result<()> {
+    let table = &contract.name;
     let names: Vec<&str> = made.fields().iter().map(|f| f.name().as_str()).collect();
-    for column in &contract.columns {
-        if !names.contains(&column.name.as_str()) {
-            let error = at(Error::invalid(format!(
-                "`{}` promises a column `{}` that its job does not make",
-                contract.name, column.name
-            )));
-            return Err(with_nearest(error, &column.name, names.iter().copied()));
-        }
-    }
     let promised: Vec<&str> = contract.columns.iter().map(|c| c.name.as_str()).collect();
-    if let Some(extra) = names.iter().find(|name| !promised.contains(name)) {
-        return Err(at(Error::invalid(format!(
-            "the job of `{}` makes a column `{extra}` that its contract does not promise",
-            contract.name
-        ))
-        .hint("promise it in the contract, or leave it out of the last SELECT")));
+    if let Some(missing) = promised.iter().find(|name| !names.contains(name)) {
+        let error =
+            Error::invalid(format!("`{table}` promises a column `{missing}` that its job does not make"));
+        return Err(with_nearest(error, missing, names.iter().copied()));
     }
-    for (position, (column, field)) in contract.columns.iter().zip(made.fields()).enumerate() {
-        if &column.name != field.name() {
-            return Err(at(Error::invalid(format!(
-                "column {} of `{}` is `{}` in its job and `{}` in its contract",
-                position + 1,
-                contract.name,
-                field.name(),
-                column.name
-            ))
-            .hint("bring the columns into the same order")));
+    if let Some(extra) = names.iter().find(|name| !promised.contains(name)) {
+        let message =
+            format!("the job of `{table}` makes a column `{extra}` that its contract does not promise");
+        return Err(
+            Error::invalid(message).hint("promise it in the contract, or leave it out of the last SELECT")
+        );
+    }
+    match names.iter().zip(&promised).position(|(name, promised)| name != promised) {
+        None => Ok(()),
+        Some(place) => {
+            let (is, should) = (names[place], promised[place]);
+            let message = format!(
+                "column {} of `{table}` is `{is}` in its job and `{should}` in its contract",
+                place + 1
+            );
+            Err(Error::invalid(message).hint("bring the columns into the same order"))
         }
+    }
+}
+
+fn compare_types(contract: &Contract, made: &SchemaRef) -> Result<()> {
+    for (column, field) in contract.columns.iter().zip(made.fields()) {
         if !same_type(field.data_type(), &column.data_type) {
-            return Err(at(Error::invalid(format!(
-                "column `{}` of `{}` is {} in its job and {} in its contract",
-                column.name,
-                contract.name,
-                Contract::type_name(field.data_type()),
-                Contract::type_name(&column.data_type)
+            let (is, should) =
+                (Contract::type_name(field.data_type()), Contract::type_name(&column.data_type));
+            return Err(Error::invalid(format!(
+                "column `{}` of `{}` is {is} in its job and {should} in its contract",
+                column.name, contract.name
             ))
             .hint(format!(
                 "cast it in the last SELECT, or change the contract ({})",
                 contract.path.display()
-            ))));
+            )));
         }
     }
     Ok(())

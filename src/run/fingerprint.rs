@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use crate::contract::TableName;
+use crate::contract::{Layer, TableName};
 use crate::engine::FUNCTIONS_VERSION;
 use crate::error::Result;
 use crate::job::Writes;
@@ -16,6 +16,18 @@ pub(super) fn of(project: &Project, name: &TableName) -> Result<BTreeMap<String,
     parts.insert("contract".to_string(), hash(&project.contract(name)?.canonical()));
     parts.insert("functions".to_string(), FUNCTIONS_VERSION.to_string());
     add_job(project, name, "sql".into(), &mut parts)?;
+    Ok(parts)
+}
+
+/// What publications are judged by and no table's own fingerprint holds: the contracts of bronze, the books.
+pub(super) fn of_judgement(project: &Project) -> Result<BTreeMap<String, String>> {
+    let bronze = project.contracts.values().filter(|contract| contract.name.layer == Layer::Bronze);
+    let contracts =
+        bronze.map(|contract| (format!("contract {}", contract.name), hash(&contract.canonical())));
+    let mut parts: BTreeMap<String, String> = contracts.collect();
+    for (name, query) in &project.books {
+        parts.insert(format!("book {name}"), hash(&query.normalised()?));
+    }
     Ok(parts)
 }
 

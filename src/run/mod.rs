@@ -7,6 +7,7 @@ mod check;
 mod fan;
 mod fingerprint;
 mod plan;
+mod publish;
 mod receive;
 mod state;
 
@@ -19,14 +20,14 @@ use futures::future::try_join_all;
 use tempfile::TempDir;
 
 use crate::clock::{Clock, run_id};
-use crate::contract::{Layer, Severity, TableName};
+use crate::contract::{Layer, TableName};
 use crate::engine::{Catalogue, Engine};
 use crate::error::{Error, Result, io_error};
 use crate::ingest::{Arrival, Ingested};
 use crate::project::Project;
-use crate::quality::{Balance, Finding, audit, balance};
-use crate::table::{Publication, Publications, Store, Table, Version, WriteOptions};
-pub use check::{Checked, check};
+use crate::quality::{Balance, Finding};
+use crate::table::{Publication, Publications, Store, Table, WriteOptions};
+pub use check::{Checked, check, place};
 pub use plan::{Plan, Step};
 pub use state::{State, States};
 
@@ -114,22 +115,29 @@ pub struct Summary {
     pub ingested: Vec<Ingested>,
     /// Every table that was asked for, in order.
     pub tables: Vec<TableOutcome>,
+    /// How what is new was judged.
+    pub judgement: Judgement,
+    /// Seconds of the whole run.
+    pub seconds: f64,
+}
+
+/// How what is new was judged; nothing when nothing is new.
+#[derive(Clone, Debug, Default)]
+pub struct Judgement {
     /// The books that were balanced.
     pub books: Vec<Balance>,
     /// Expectations that rows fail and that only warn.
     pub warnings: Vec<(TableName, Finding)>,
     /// Whether something new was published.
     pub published: bool,
-    /// Seconds of the whole run.
-    pub seconds: f64,
 }
 
 /// What readers see.
 pub struct Status {
     /// The newest publication.
     pub publication: Option<Publication>,
-    /// Every table that has a contract, at its published version.
-    pub tables: Vec<(TableName, Table)>,
+    /// Every table that has a contract, at its published version if it has one.
+    pub tables: Vec<(TableName, Option<Table>)>,
 }
 
 /// What the steps of one run share.
@@ -163,9 +171,8 @@ impl Lake {
         let catalogue = self.newest(&states);
         let downloads = downloads()?;
         let arrivals = self.arrivals(&targets, &states, &catalogue, downloads.path()).await?;
-        let changed = arrivals.iter().filter(|a| !a.1.new.is_empty()).map(|a| a.1.table.clone()).collect();
-        let plan = Plan::new(self, &states, &targets, &changed, request.full_refresh)?;
-        Ok((plan, arrivals.into_iter().map(|(_, arrival)| arrival).collect()))
+        let changed = arrivals.iter().filter(|a| !a.new.is_empty()).map(|a| a.table.clone()).collect();
+        Ok((Plan::new(self, &states, &targets, &changed, request.full_refresh)?, arrivals))
     }
 
     /// Brings the tables that are asked for, and whatever they are made from, up to date and publishes them.
@@ -181,46 +188,32 @@ impl Lake {
         self.pin_newest(&run.catalogue, &states);
         let arrivals = self.arrivals(&targets, &states, &run.catalogue, run.downloads.path()).await?;
         let ingested = self.load_all(&run, arrivals, &mut states).await?;
+        self.check_delivered(&ingested, &states)?;
         let plan = Plan::new(self, &states, &targets, &BTreeSet::new(), request.full_refresh)?;
+        let stale = plan.steps.iter().filter(|step| step.build).count();
+        tracing::info!(run_id = run.id, steps = plan.steps.len(), stale, "planned");
         let outcomes = self.build(&run, &plan, &mut states).await?;
-        let mut summary = Summary {
+        let judgement = self.conclude(&run, &publications, &states).await?;
+        Ok(Summary {
             run_id: run.id.clone(),
             ingested,
             tables: plan.tables().map(|name| outcomes[name].clone()).collect(),
-            books: Vec::new(),
-            warnings: Vec::new(),
-            published: false,
-            seconds: 0.0,
-        };
-        self.conclude(&run, &publications, &states, &mut summary).await?;
-        summary.seconds = clock.elapsed().as_secs_f64();
-        Ok(summary)
+            judgement,
+            seconds: clock.elapsed().as_secs_f64(),
+        })
     }
 
-    /// The tables that readers see, opened by the newest publication.
-    pub async fn published(&self) -> Result<Arc<Catalogue>> {
-        self.store.check_format().await?;
-        let publications = Publications::open(&self.store).await?;
-        let catalogue = self.names();
-        for (name, version) in publications.newest().iter().flat_map(|p| &p.tables) {
-            catalogue.pin(&self.store, name, *version);
+    /// A bronze table that never received anything has nothing that could be built from it.
+    fn check_delivered(&self, ingested: &[Ingested], states: &States) -> Result<()> {
+        for table in ingested.iter().map(|ingested| &ingested.table) {
+            if states.expect(table)?.table.version().is_none() {
+                let landing = &self.project.sources.get(&table.table)?.landing;
+                return Err(Error::invalid(format!("nothing has been delivered for `{table}` yet"))
+                    .detail(format!("looked into `{landing}`"))
+                    .hint("put files there, name some with `lake ingest FILE`, or make some with `lake generate`"));
+            }
         }
-        if let Some(version) = publications.table().version() {
-            catalogue.pin(&self.store, publications.table().name(), version);
-        }
-        Ok(catalogue)
-    }
-
-    /// What readers see, with every table opened.
-    pub async fn status(&self) -> Result<Status> {
-        self.store.check_format().await?;
-        let publications = Publications::open(&self.store).await?;
-        let published = publications.newest().map(|p| p.tables.clone()).unwrap_or_default();
-        let opened = self.project.contracts.keys().map(|name| {
-            let version = published.get(name).copied();
-            async move { Ok::<_, Error>((name.clone(), Table::open(&self.store, name, version).await?)) }
-        });
-        Ok(Status { publication: publications.newest().cloned(), tables: try_join_all(opened).await? })
+        Ok(())
     }
 
     /// The names of a project, without any rows yet.
@@ -248,7 +241,7 @@ impl Lake {
     fn targets(&self, request: &Request) -> Result<BTreeSet<TableName>> {
         let graph = &self.project.graph;
         let mut targets = match &request.select {
-            Some(selection) => graph.select(selection)?,
+            Some(selection) => graph.select(selection, |name| self.project.contracts.contains_key(name))?,
             None => self.project.contracts.keys().cloned().collect(),
         };
         let layer = request.layer.unwrap_or(Layer::Gold);
@@ -310,57 +303,5 @@ impl Lake {
             }
         }
         Ok(outcomes)
-    }
-
-    /// Judges what is new since the last publication and publishes it; what fails stays unpublished.
-    async fn conclude(
-        &self,
-        run: &Run,
-        publications: &Publications,
-        states: &States,
-        summary: &mut Summary,
-    ) -> Result<()> {
-        let published = publications.newest().map(|p| p.tables.clone()).unwrap_or_default();
-        let new: Vec<&TableName> =
-            states.versions().filter(|(n, v)| published.get(n) != Some(v)).map(|(n, _)| n).collect();
-        if new.is_empty() {
-            return Ok(());
-        }
-        self.observer.event(Event::Judging);
-        let session = self.engine.session(run.catalogue.clone());
-        let contracts = new.iter().filter_map(|name| self.project.contracts.get(name));
-        let audited = contracts.map(|contract| {
-            let session = &session;
-            async move { Ok::<_, Error>((contract, audit(session, contract).await?)) }
-        });
-        for (contract, findings) in try_join_all(audited).await? {
-            for finding in findings {
-                match finding.severity {
-                    Severity::Fail => return Err(finding.to_error(contract)),
-                    Severity::Warn => summary.warnings.push((contract.name.clone(), finding)),
-                }
-            }
-        }
-        let is_built = |name: &String| {
-            TableName::parse(name).is_none_or(|n| states.get(&n).is_some_and(|s| s.table.version().is_some()))
-        };
-        let books = self.project.books.iter().filter(|(_, query)| query.reads.iter().all(is_built));
-        summary.books = try_join_all(books.map(|(name, query)| balance(&session, name, query))).await?;
-        for book in &summary.books {
-            book.check()?;
-        }
-        summary.published = self.publish(run, publications, states).await?;
-        Ok(())
-    }
-
-    /// Publishes the newest versions, unless they are what readers see already.
-    async fn publish(&self, run: &Run, publications: &Publications, states: &States) -> Result<bool> {
-        let tables: BTreeMap<TableName, Version> = states.versions().map(|(n, v)| (n.clone(), v)).collect();
-        if publications.newest().is_some_and(|newest| newest.tables == tables) {
-            return Ok(false);
-        }
-        let publication = Publication { run_id: run.id.clone(), tables };
-        publications.publish(&publication, self.clock.now(), &run.options).await?;
-        Ok(true)
     }
 }

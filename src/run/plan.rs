@@ -84,6 +84,11 @@ impl Plan {
         self.steps.iter().flat_map(|step| &step.tables)
     }
 
+    /// The tables that are not what they should be.
+    pub(super) fn stale(&self) -> impl Iterator<Item = &TableName> {
+        self.steps.iter().filter(|step| step.build).flat_map(|step| &step.tables)
+    }
+
     /// The steps that are built, in waves: those of a wave do not wait for each other.
     pub(super) fn waves(&self) -> Vec<Vec<&Step>> {
         let mut waves: Vec<Vec<&Step>> = Vec::new();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::future::try_join_all;
 
@@ -26,7 +27,7 @@ impl Lake {
         self.pin_newest(&run.catalogue, &states);
         let arrival = self.receive(&table, locations, &states, &run.catalogue, run.downloads.path()).await?;
         let loaded = self.load_all(&run, vec![arrival], &mut states).await?;
-        self.publish(&run, &publications, &states).await?;
+        self.conclude(&run, &publications, &states).await?;
         loaded.into_iter().next().ok_or_else(|| Error::internal("nothing was ingested"))
     }
 
@@ -37,7 +38,7 @@ impl Lake {
         states: &States,
         catalogue: &Arc<Catalogue>,
         downloads: &Path,
-    ) -> Result<Vec<(Register, Arrival)>> {
+    ) -> Result<Vec<Arrival>> {
         let needed = self.project.graph.with_ancestors(targets.iter().cloned());
         let bronze = needed.iter().filter(|name| name.layer == Layer::Bronze);
         try_join_all(bronze.map(|table| self.receive(table, &[], states, catalogue, downloads))).await
@@ -51,10 +52,12 @@ impl Lake {
         states: &States,
         catalogue: &Arc<Catalogue>,
         downloads: &Path,
-    ) -> Result<(Register, Arrival)> {
+    ) -> Result<Arrival> {
         let source = self.project.sources.get(&table.table)?;
         let layout = ingest::layout(self.project.contract(table)?, source)?;
         let register = self.register(table, states, catalogue).await?;
+        // A folder a table: two tables may fetch files of the same name at once.
+        let downloads = &downloads.join(&table.table);
         let observer = self.observer.clone();
         let progress = move |bytes, of| observer.event(Event::Fetched { bytes, of });
         let deliveries = match locations {
@@ -65,10 +68,8 @@ impl Lake {
             named => ingest::resolve(named, downloads, &progress).await?,
         };
         let name = table.clone();
-        let examined = tokio::task::spawn_blocking(move || {
-            let arrival = Arrival::examine(&name, layout, &deliveries, &register)?;
-            Ok((register, arrival))
-        });
+        let examined =
+            tokio::task::spawn_blocking(move || Arrival::examine(&name, layout, &deliveries, &register));
         examined.await.map_err(|e| Error::internal(format!("looking at the files stopped: {e}")))?
     }
 
@@ -79,18 +80,19 @@ impl Lake {
         catalogue: &Arc<Catalogue>,
     ) -> Result<Register> {
         let session = self.engine.session(catalogue.clone());
-        let last_seq = states.expect(table)?.record.as_ref().and_then(|record| record.ingest_seq);
+        let last_seq = states.expect(table)?.table.last_record().await?.and_then(|record| record.ingest_seq);
         Register::load(&session, &states.expect(&ingest::register_name())?.table, table, last_seq).await
     }
 
     pub(super) async fn load_all(
         &self,
         run: &Run,
-        arrivals: Vec<(Register, Arrival)>,
+        arrivals: Vec<Arrival>,
         states: &mut States,
     ) -> Result<Vec<Ingested>> {
         let mut all = Vec::new();
-        for (register, arrival) in arrivals {
+        for arrival in arrivals {
+            let clock = Instant::now();
             let (table, observer) = (arrival.table.clone(), self.observer.clone());
             let read = table.clone();
             let loading = Loading {
@@ -103,11 +105,13 @@ impl Lake {
             let bronze = &states.expect(&table)?.table;
             let files = &states.expect(&ingest::register_name())?.table;
             let contract = self.project.contract(&table)?;
-            let (ingested, tables) =
-                ingest::load(arrival, register.last_seq(), bronze, contract, files, &loading).await?;
+            let (ingested, tables) = ingest::load(arrival, bronze, contract, files, &loading).await?;
+            let (rows, seconds) = (ingested.rows, clock.elapsed().as_secs_f64());
+            self.observer.event(Event::Finished { table: table.clone(), rows, seconds });
             for table in tables {
                 states.update(table).await?;
             }
+            tracing::info!(table = %ingested.table, files = ingested.files, rows = ingested.rows, "ingested");
             all.push(ingested);
         }
         Ok(all)

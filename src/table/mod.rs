@@ -96,8 +96,15 @@ pub struct Size {
 /// An error of the storage layer, said in the program's terms; `what` was being tried.
 fn failure(what: &str, error: DeltaTableError) -> Error {
     let text = error.to_string();
-    if let DeltaTableError::Transaction { source } = &error {
-        if matches!(source, TransactionError::CommitConflict(_) | TransactionError::VersionAlreadyExists(_)) {
+    let taken = match &error {
+        DeltaTableError::VersionAlreadyExists(_) => true,
+        DeltaTableError::Transaction { source } => {
+            matches!(source, TransactionError::MaxCommitAttempts(_) | TransactionError::CommitConflict(_))
+        }
+        _ => false,
+    };
+    {
+        if taken {
             return Error::conflict(format!("cannot {what}: someone else changed it at the same time"))
                 .detail(text)
                 .hint("run the same command again");

@@ -22,6 +22,8 @@ pub struct Publication {
     pub run_id: String,
     /// The version of each table.
     pub tables: BTreeMap<TableName, Version>,
+    /// A hash of each book and bronze contract that it was judged by.
+    pub judged_by: BTreeMap<String, String>,
 }
 
 /// The table `ops.publications`, one row a publication; the newest is what readers see.
@@ -34,7 +36,14 @@ impl Publications {
     /// Opens the publications of a lake.
     pub async fn open(store: &Store) -> Result<Publications> {
         let table = Table::open(store, &name(), None).await?;
-        let record = table.record().await?;
+        let record = table.last_record().await?;
+        if record.is_none() && table.version().is_some() {
+            return Err(Error::unavailable(format!(
+                "the log of `{}` no longer says what was published",
+                name()
+            ))
+            .hint("build and publish anew: move that folder away and run `lake run`"));
+        }
         let newest = record.map(|record| Publication {
             run_id: record.run_id,
             tables: record
@@ -42,6 +51,7 @@ impl Publications {
                 .iter()
                 .filter_map(|(name, version)| Some((TableName::parse(name)?, *version)))
                 .collect(),
+            judged_by: record.fingerprint,
         });
         Ok(Publications { table, newest })
     }
@@ -62,15 +72,20 @@ impl Publications {
         publication: &Publication,
         published_at: DateTime<Utc>,
         options: &WriteOptions,
-    ) -> Result<Publications> {
+    ) -> Result<()> {
         let contract = contract()?;
         let mut writer = self.table.file_writer(&contract.schema(), options);
         writer.write(&row(&contract, publication, published_at)?).await?;
         let inputs = publication.tables.iter().map(|(name, version)| (name.to_string(), *version)).collect();
-        let record =
-            CommitRecord { run_id: publication.run_id.clone(), inputs, rows: 1, ..Default::default() };
-        let table = self.table.commit(&contract, Mode::Append, writer.close().await?, &record).await?;
-        Ok(Publications { table, newest: Some(publication.clone()) })
+        let record = CommitRecord {
+            run_id: publication.run_id.clone(),
+            fingerprint: publication.judged_by.clone(),
+            inputs,
+            rows: 1,
+            ingest_seq: None,
+        };
+        self.table.commit(&contract, Mode::Append, writer.close().await?, &record).await?;
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The place where a lake's tables lie: a folder or a bucket, its format, and the lock of its writer.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -114,16 +114,18 @@ impl Store {
             .truncate(false)
             .open(&path)
             .map_err(|e| io_error("open", &path, &e))?;
-        if file.try_lock().is_err() {
-            let mut holder = String::new();
-            // Who holds it is a courtesy: not being able to read it changes nothing.
-            let _ = file.read_to_string(&mut holder);
-            return Err(Error::conflict(format!(
-                "another run is at work on the lake at `{}`",
-                self.location()
-            ))
-            .detail(holder.trim().to_string())
-            .hint("wait until it has ended and run the same command again"));
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::Error(error)) => return Err(io_error("lock", &path, &error)),
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Who holds it is a courtesy: not being able to read it changes nothing.
+                let _ = file.read_to_string(&mut holder);
+                let message = format!("another run is at work on the lake at `{}`", self.location());
+                return Err(Error::conflict(message)
+                    .detail(holder.trim().to_string())
+                    .hint("wait until it has ended and run the same command again"));
+            }
         }
         let holder = format!("run {run_id}, process {}", std::process::id());
         file.set_len(0)
@@ -164,7 +166,8 @@ fn locate(project: &Path, root: &str) -> Result<(Url, Option<PathBuf>)> {
         let slashed = format!("{}/", root.trim_end_matches('/'));
         let url =
             Url::parse(&slashed).map_err(|e| Error::invalid(format!("`root` cannot be `{root}`: {e}")))?;
-        return Ok((url, None));
+        let folder = if url.scheme() == "file" { url.to_file_path().ok() } else { None };
+        return Ok((url, folder));
     }
     let folder =
         std::path::absolute(project.join(root)).map_err(|e| io_error("find", Path::new(root), &e))?;

@@ -115,7 +115,7 @@ async fn the_newest_publication_is_what_readers_see() {
     let publications = Publications::open(&store).await.unwrap();
     assert_eq!(publications.newest(), None);
     let tables = [(TableName::new(Layer::Gold, "rfm"), 7)].into();
-    let publication = Publication { run_id: "r1".into(), tables };
+    let publication = Publication { run_id: "r1".into(), tables, ..Default::default() };
     let at = chrono::DateTime::UNIX_EPOCH;
     publications.publish(&publication, at, &options()).await.unwrap();
     assert_eq!(Publications::open(&store).await.unwrap().newest(), Some(&publication));

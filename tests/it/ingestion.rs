@@ -44,7 +44,7 @@ async fn a_run_with_nothing_new_commits_nothing() {
     fresh.run().await.unwrap();
     let before = commits(&fresh);
     let summary = fresh.run().await.unwrap();
-    assert!(!summary.published && summary.tables.iter().all(|table| !table.built));
+    assert!(!summary.judgement.published && summary.tables.iter().all(|table| !table.built));
     assert_eq!(commits(&fresh), before);
 }
 
@@ -68,6 +68,22 @@ async fn only_what_changed_is_built_and_the_reason_is_said() {
     assert_eq!(transactions.reason, "mapping silver.stock_code_classes changed");
     let daily = summary.tables.iter().find(|t| t.table.to_string() == "gold.daily_sales").unwrap();
     assert!(daily.built && daily.reason == "silver.transactions is rebuilt", "{}", daily.reason);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_layer_may_be_built_ahead_of_the_layers_above_it() {
+    let fresh = Fresh::new();
+    fresh.land("a.csv", csv());
+    fresh.run().await.unwrap();
+    fresh.land("b.csv", format!("{HEADER}536380,71053,LANTERN,2,12/2/2010 8:26,3.39,17851,France\n"));
+    let silver = Request { layer: Some(lake::contract::Layer::Silver), ..Request::default() };
+    let summary = fresh.lake(2).unwrap().run(&silver).await.unwrap();
+    assert!(summary.judgement.published);
+    assert_eq!(
+        summary.judgement.books.iter().map(|book| book.name.as_str()).collect::<Vec<_>>(),
+        ["bronze_to_silver"]
+    );
+    assert_eq!(fresh.run().await.unwrap().judgement.books.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

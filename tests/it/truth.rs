@@ -17,7 +17,7 @@ async fn check(seed: u64, split: Split, dirt: Dirt) {
     let landing = fresh.path().join("landing/online_retail");
     lake_generate::generate(&parameters(seed, split, dirt), &landing, &|_| ()).unwrap();
     let summary = fresh.run().await.unwrap();
-    assert!(summary.published);
+    assert!(summary.judgement.published);
     faults_end_as_planted(&fresh, seed).await;
     counts_agree(&fresh, seed).await;
 }
