@@ -49,6 +49,8 @@ impl Engine {
         // Dictionary keys panic in pushed-down IN lists over Delta scans.
         optimizer.hash_join_inlist_pushdown_max_size = 0;
         optimizer.hash_join_inlist_pushdown_max_distinct_values = 0;
+        // Our joins have one small side; moving the rows of the large one costs more than it gains.
+        optimizer.repartition_joins = false;
         let state = SessionStateBuilder::new()
             .with_config(config)
             .with_runtime_env(self.runtime.clone())

@@ -1,6 +1,6 @@
 //! The register of loaded files, `ops.files`: by content, so that the same content is loaded once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,7 +43,8 @@ pub struct LoadedFile {
 #[derive(Clone, Debug, Default)]
 pub struct Register {
     by_content: HashMap<String, LoadedFile>,
-    by_name: HashMap<String, LoadedFile>,
+    /// Name, size and time of every file that was looked at.
+    stamps: HashSet<(String, i64, i64)>,
     /// Files that bronze holds and the table does not name yet.
     pub(super) missing: Vec<LoadedFile>,
 }
@@ -84,7 +85,9 @@ impl Register {
 
     /// Adds a file.
     pub fn add(&mut self, file: LoadedFile) {
-        self.by_name.insert(file.delivered_as.clone(), file.clone());
+        if let (Some(size), Some(modified_at)) = (file.size_bytes, file.modified_at) {
+            self.stamps.insert((file.delivered_as.clone(), size, modified_at));
+        }
         self.by_content.entry(file.sha256.clone()).or_insert(file);
     }
 
@@ -93,10 +96,9 @@ impl Register {
         self.by_content.get(sha256)
     }
 
-    /// Whether a file was registered under this name and neither its size nor its time has changed since.
+    /// Whether a file of this name, size and time was registered before.
     pub fn is_unchanged(&self, name: &str, size: i64, modified_at: i64) -> bool {
-        let known = self.by_name.get(name);
-        known.is_some_and(|file| file.size_bytes == Some(size) && file.modified_at == Some(modified_at))
+        self.stamps.contains(&(name.to_string(), size, modified_at))
     }
 
     /// The position of the last file that was loaded; 0 before the first.

@@ -106,8 +106,10 @@ impl Lake {
             let files = &states.expect(&ingest::register_name())?.table;
             let contract = self.project.contract(&table)?;
             let (ingested, tables) = ingest::load(arrival, bronze, contract, files, &loading).await?;
-            let (rows, seconds) = (ingested.rows, clock.elapsed().as_secs_f64());
-            self.observer.event(Event::Finished { table: table.clone(), rows, seconds });
+            if ingested.files > 0 {
+                let (rows, seconds) = (ingested.rows, clock.elapsed().as_secs_f64());
+                self.observer.event(Event::Finished { table: table.clone(), rows, seconds });
+            }
             for table in tables {
                 states.update(table).await?;
             }

@@ -85,6 +85,36 @@ async fn of_two_writers_from_one_version_the_second_is_told() {
 }
 
 #[tokio::test]
+async fn of_two_writers_who_create_a_table_the_second_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "lake").unwrap();
+    let contract = contract("a");
+    let (one, two) = (
+        Table::open(&store, &contract.name, None).await.unwrap(),
+        Table::open(&store, &contract.name, None).await.unwrap(),
+    );
+    write(&one, &contract, Mode::Append, vec![1]).await.unwrap();
+    let error = write(&two, &contract, Mode::Append, vec![2]).await.err().unwrap();
+    assert_eq!(error.kind(), Kind::Conflict, "{error}");
+    assert_eq!(Table::open(&store, &contract.name, None).await.unwrap().size().rows, 1);
+}
+
+#[tokio::test]
+async fn rows_that_stay_keep_their_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "lake").unwrap();
+    let table = Table::open(&store, &contract("a").name, None).await.unwrap();
+    let table = write(&table, &contract("a"), Mode::Append, vec![1]).await.unwrap();
+    let mut wider = contract("a");
+    wider.columns.push(crate::contract::Column { name: "m".into(), ..wider.columns[0].clone() });
+    let error =
+        table.commit(&wider, Mode::Append, Draft::default(), &CommitRecord::default()).await.err().unwrap();
+    assert_eq!(error.message(), "`gold.numbers` cannot take on its changed contract");
+    wider.columns[1].nullable = true;
+    table.commit(&wider, Mode::Append, Draft::default(), &CommitRecord::default()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_lake_of_a_newer_program_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), "lake").unwrap();

@@ -1,10 +1,13 @@
 //! Data files that no commit names yet: written while the rows are computed, several at once.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use buoyant_kernel::table_properties::DataSkippingNumIndexedCols;
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use datafusion::arrow::error::ArrowError;
 use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
 use deltalake::kernel::Add;
 use deltalake::parquet::basic::{Compression, ZstdLevel};
@@ -64,6 +67,7 @@ impl Draft {
 /// One writer of a table's files. Several may write the same draft at once, each its own files.
 pub struct FileWriter {
     writer: DeltaWriter,
+    schema: SchemaRef,
     what: String,
     rows: u64,
 }
@@ -71,6 +75,7 @@ pub struct FileWriter {
 impl Table {
     /// A writer of files with the columns of `schema`.
     pub fn file_writer(&self, schema: &SchemaRef, options: &WriteOptions) -> FileWriter {
+        let schema = stored_schema(schema);
         let config = WriterConfig::new(
             schema.clone(),
             Vec::new(),
@@ -81,20 +86,60 @@ impl Table {
             None,
         );
         let writer = DeltaWriter::new(self.log_store.object_store(None), config);
-        FileWriter { writer, what: format!("write `{}`", self.name), rows: 0 }
+        FileWriter { writer, schema, what: format!("write `{}`", self.name), rows: 0 }
     }
 }
 
 impl FileWriter {
-    /// Writes the rows of a batch, which has exactly the writer's schema.
+    /// Writes the rows of a batch, which has the columns of the writer's schema.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
-        self.writer.write(batch).await.map_err(|e| failure(&self.what, e))
+        let batch =
+            stored(batch, &self.schema).map_err(|e| Error::internal(format!("cannot {}: {e}", self.what)))?;
+        self.writer.write(&batch).await.map_err(|e| failure(&self.what, e))
     }
 
-    /// Ends the files and hands them over.
+    /// Ends the files and hands them over. The files must hold the rows that were given.
     pub async fn close(self) -> Result<Draft> {
         let files = self.writer.close().await.map_err(|e| failure(&self.what, e))?;
+        let stored: u64 = files.iter().filter_map(rows_in).sum();
+        if stored != self.rows {
+            return Err(Error::internal(format!(
+                "cannot {}: {} rows were given and {stored} stored",
+                self.what, self.rows
+            )));
+        }
         Ok(Draft { files, rows: self.rows })
     }
+}
+
+/// The rows of a file by its statistics.
+fn rows_in(file: &Add) -> Option<u64> {
+    let stats: serde_json::Value = serde_json::from_str(file.stats.as_deref()?).ok()?;
+    stats["numRecords"].as_u64()
+}
+
+/// The schema as files keep it: texts as plain ones. Parquet files name their Arrow types, and readers that
+/// believe them cannot filter views.
+fn stored_schema(schema: &SchemaRef) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| stored_field(field));
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
+}
+
+fn stored_field(field: &FieldRef) -> FieldRef {
+    let data_type = match field.data_type() {
+        DataType::Utf8View => DataType::Utf8,
+        DataType::List(element) => DataType::List(stored_field(element)),
+        DataType::Map(entries, sorted) => DataType::Map(stored_field(entries), *sorted),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(stored_field).collect()),
+        other => other.clone(),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(data_type))
+}
+
+fn stored(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter().zip(schema.fields());
+    let columns =
+        columns.map(|(column, field)| cast(column, field.data_type())).collect::<Result<Vec<_>, _>>()?;
+    RecordBatch::try_new(schema.clone(), columns)
 }

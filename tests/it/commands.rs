@@ -113,9 +113,25 @@ fn help_of_every_command_has_an_example() {
 }
 
 #[test]
+fn tables_are_listed_before_they_are_built() {
+    let fresh = Fresh::new();
+    assert!(lake(&fresh, &["sql", "show tables"]).contains("cohort_retention"));
+}
+
+#[test]
 fn a_reader_that_leaves_is_no_error() {
     let fresh = Fresh::new();
-    let command = format!("{} config | head -n 1; exit ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_lake"));
+    let lines = "select * from generate_series(1, 1000000)";
+    for args in
+        ["config".to_string(), format!("sql '{lines}' --format csv"), format!("sql '{lines}' --format json")]
+    {
+        leave(&fresh, &args);
+    }
+}
+
+/// Reads one line of what a command says and leaves; it must end well and in silence.
+fn leave(fresh: &Fresh, args: &str) {
+    let command = format!("{} {args} | head -n 1; exit ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_lake"));
     let output =
         std::process::Command::new("bash").current_dir(fresh.path()).args(["-c", &command]).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{:?}", said(&output));

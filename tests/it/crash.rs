@@ -154,6 +154,40 @@ async fn books_that_do_not_balance_publish_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_is_not_published_by_another_command() {
+    let fresh = Fresh::new();
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    fresh.run().await.unwrap();
+    let rows = "select count(*) as n from silver.transactions";
+    let before = fresh.table(rows).await;
+    fresh.land("2.csv", format!("{HEADER}{SECOND}"));
+    let job = "where fate = 'transaction'";
+    fresh.edit("sql/silver/transactions.sql", job, "where fate = 'transaction' and quantity <> 2");
+    fresh.run().await.unwrap_err();
+    assert!(fresh.lake(2).unwrap().ingest("online_retail", &[]).await.is_err());
+    fresh.land("3.csv", format!("{HEADER}536399,71053,LANTERN,1,12/3/2010 8:26,3.39,17851,France\n"));
+    fresh.lake(2).unwrap().ingest("online_retail", &[]).await.unwrap();
+    assert_eq!(fresh.table(rows).await, before);
+    fresh.edit("sql/silver/transactions.sql", " and quantity <> 2", "");
+    fresh.run().await.unwrap();
+    assert!(fresh.table(rows).await.contains("| 3 |"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_expectation_on_bronze_is_looked_at_without_new_data() {
+    let fresh = Fresh::new();
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    fresh.run().await.unwrap();
+    let contract = std::fs::read_to_string(fresh.path().join("bronze/online_retail.toml")).unwrap();
+    fresh.write(
+        "bronze/online_retail.toml",
+        contract + "\n[expect.empty]\nwhere = \"quantity is null\"\nelse = \"fail\"\n",
+    );
+    let error = fresh.run().await.unwrap_err();
+    assert_eq!(error.message(), "`bronze.online_retail` fails `empty` in 1 rows");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failed_expectation_publishes_nothing_and_names_the_rows() {
     let fresh = Fresh::new();
     fresh.land("1.csv", format!("{HEADER}{FIRST}"));

@@ -48,6 +48,71 @@ async fn a_run_with_nothing_new_commits_nothing() {
     assert_eq!(commits(&fresh), before);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_changes_back_is_known_again() {
+    let fresh = Fresh::new();
+    for content in
+        [csv(), format!("{HEADER}536381,71053,LANTERN,2,12/2/2010 8:26,3.39,17851,France\n"), csv()]
+    {
+        let path = fresh.land("a.csv", content);
+        fresh.run().await.unwrap();
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        // Another time, so that its content is looked at.
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    }
+    fresh.run().await.unwrap();
+    let before = commits(&fresh);
+    fresh.run().await.unwrap();
+    assert_eq!(commits(&fresh), before);
+    assert!(bronze_rows(&fresh).await.contains("| 4 |"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_member_of_an_archive_is_loaded_when_it_is_named() {
+    let fresh = Fresh::new();
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, lines) in
+        [("a.csv", LINES), ("b.csv", "536382,71053,LANTERN,2,12/2/2010 8:26,3.39,17851,France\n")]
+    {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(format!("{HEADER}{lines}").as_bytes()).unwrap();
+    }
+    let path = fresh.write("two.zip", zip.finish().unwrap().into_inner());
+    for (member, rows) in [("a.csv", 3), ("b.csv", 1), ("b.csv", 0)] {
+        let location = format!("{}!{member}", path.display());
+        let ingested = fresh.lake(2).unwrap().ingest("online_retail", &[location]).await.unwrap();
+        assert_eq!(ingested.rows, rows, "{member}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_without_records_is_registered_and_rebuilds_nothing() {
+    let fresh = Fresh::new();
+    fresh.land("a.csv", csv());
+    fresh.run().await.unwrap();
+    fresh.land("b.csv", HEADER);
+    let summary = fresh.run().await.unwrap();
+    assert_eq!((summary.ingested[0].files, summary.ingested[0].rows), (1, 0));
+    assert!(summary.tables.iter().all(|table| !table.built));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_drops_the_view_it_names_does_not_hold_up_the_others() {
+    let fresh = Fresh::new();
+    let mut lines = String::from(HEADER);
+    for n in 0..200_000 {
+        lines += &format!("{},71053,LANTERN,2,12/2/2010 8:26,3.39,17851,France\n", 536_400 + n);
+    }
+    fresh.land("a.csv", lines);
+    fresh.write("gold/none.toml", "doc = \"None.\"\ngrain = \"none\"\nkey = [\"invoice_no\"]\n[columns]\ninvoice_no = { type = \"text\", doc = \"N.\" }\n");
+    fresh.write(
+        "sql/gold/none.sql",
+        "-- None.\n--\n-- writes: full\nselect invoice_no from silver.transactions_judged where false\n",
+    );
+    let run = tokio::time::timeout(std::time::Duration::from_secs(60), fresh.run());
+    run.await.expect("the run ends").unwrap();
+}
+
 /// How many commits all tables of a lake have.
 fn commits(fresh: &Fresh) -> usize {
     let pattern = fresh.path().join("lakehouse/*/*/_delta_log/*.json");
