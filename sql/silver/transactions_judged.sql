@@ -88,10 +88,14 @@ repeated_lines as (
     having count(*) > 1
 ),
 
+-- What all lines of a file share is fetched last, not carried along with each.
 source_files as (
     select
         _ingest_seq,
-        min(_source_file) as _source_file
+        min(_source_file) as _source_file,
+        min(_source_sha256) as _source_sha256,
+        min(_ingest_run_id) as _ingest_run_id,
+        min(_ingested_at) as _ingested_at
     from bronze.online_retail
     group by _ingest_seq
 ),
@@ -228,12 +232,12 @@ select
     unit_price as unit_price_raw,
     customer_id as customer_id_raw,
     country as country_raw,
-    _source_file,
+    source_files._source_file,
     _source_line,
-    _ingest_seq,
-    _source_sha256,
-    _ingest_run_id,
-    _ingested_at,
+    explained_lines._ingest_seq,
+    source_files._source_sha256,
+    source_files._ingest_run_id,
+    source_files._ingested_at,
     _rescued,
     _row_hash,
     code_of_invoice as invoice_no,
@@ -256,4 +260,6 @@ select
     kept_source_line,
     failed_rules,
     failed_rules[1] as first_rule
-from explained_lines
+from source_files
+right join explained_lines
+    on source_files._ingest_seq = explained_lines._ingest_seq

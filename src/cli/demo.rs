@@ -59,9 +59,11 @@ pub fn demo(global: &Global, args: &DemoArgs) -> Result<()> {
     in_lake(&global, Bars::Shown, |lake| async move { build(&lake).await })?;
     print::line(format!("\nThe whole demo took {} s.", print::seconds(clock.elapsed().as_secs_f64())))?;
     let dir = args.dir.display();
+    // As it was called: after `cargo run` the program is not on the path.
+    let lake = std::env::args().next().unwrap_or_else(|| "lake".into());
     print::line(format!(
-        "\nTry next:\n  lake --project {dir} sql 'select * from gold.top_products order by revenue_rank limit 10'\n  \
-         lake --project {dir} sql --file {dir}/sql/analyses/best_days.sql\n  lake --project {dir} status"
+        "\nTry next:\n  {lake} --project {dir} sql 'select * from gold.top_products order by revenue_rank limit 10'\n  \
+         {lake} --project {dir} sql --file {dir}/sql/analyses/best_days.sql\n  {lake} --project {dir} status"
     ))
 }
 

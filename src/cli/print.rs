@@ -51,17 +51,24 @@ pub fn table(header: &[&str], numbers: &[usize], rows: impl IntoIterator<Item = 
     table.to_string()
 }
 
-/// A count with thin groups: `541,909`.
+/// A count in groups of three digits: `541,909`.
 pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            grouped.push(',');
+    grouped(&number.to_string())
+}
+
+/// A decimal number with its whole part in groups of three digits: `-11,062.06`.
+pub fn grouped(number: &str) -> String {
+    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
+    let (whole, fraction) =
+        digits.split_once('.').map_or((digits, String::new()), |(w, f)| (w, format!(".{f}")));
+    let mut text = sign.to_string();
+    for (position, digit) in whole.chars().enumerate() {
+        if position > 0 && (whole.len() - position).is_multiple_of(3) {
+            text.push(',');
         }
-        grouped.push(digit);
+        text.push(digit);
     }
-    grouped
+    text + &fraction
 }
 
 /// Bytes in the unit that suits them: `3.4 MB`.
@@ -77,4 +84,20 @@ pub fn bytes(number: u64) -> String {
 /// Seconds with as many digits as matter.
 pub fn seconds(seconds: f64) -> String {
     format!("{seconds:.2}")
+}
+
+#[cfg(test)]
+mod tests {
+    //! Proves how numbers look.
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(
+            ["0", "999", "541909", "-11062.06", "9747747.934"].map(grouped),
+            ["0", "999", "541,909", "-11,062.06", "9,747,747.934"]
+        );
+        assert_eq!([0, 999, 1_500, 3_400_000].map(bytes), ["0 B", "999 B", "1.5 kB", "3.4 MB"]);
+    }
 }

@@ -106,7 +106,7 @@ fn print_books(summary: &Summary) -> Result<()> {
     for book in &summary.judgement.books {
         let entries = book.entries.iter().map(|entry| {
             let side = if entry.is_in { "in" } else { "out" };
-            let amounts = entry.amounts.iter().map(|amount| decimal(*amount));
+            let amounts = entry.amounts.iter().map(|amount| print::grouped(&decimal(*amount)));
             [side.to_string(), entry.account.clone()].into_iter().chain(amounts).collect()
         });
         let header: Vec<&str> =

@@ -28,7 +28,7 @@ pub struct Settings {
     pub environment: String,
     /// Threads at work; 0 means every core.
     pub threads: usize,
-    /// Memory for queries before they spill, e.g. `2GB`, or `none`.
+    /// Memory for queries before they spill: `auto`, `none`, or e.g. `2GB`.
     pub memory_limit: String,
     /// Logging.
     pub log: Log,
@@ -236,26 +236,37 @@ fn check(settings: &Settings) -> Result<()> {
             "settings `write.row_group_rows` and `write.target_file_mb` must be positive",
         ));
     }
-    memory_bytes(&settings.memory_limit).map(|_| ())
+    memory_limit(&settings.memory_limit).map(|_| ())
 }
 
-/// The bytes a memory limit such as `512MB` or `2GB` means; `none` is no limit.
-pub fn memory_bytes(text: &str) -> Result<Option<usize>> {
-    if text == "none" {
-        return Ok(None);
-    }
+/// How much memory queries may take before they spill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryLimit {
+    /// Half of what the machine has.
+    Auto,
+    /// So many bytes.
+    Bytes(usize),
+    /// As much as there is.
+    None,
+}
+
+/// The limit that a text such as `2GB` means.
+pub fn memory_limit(text: &str) -> Result<MemoryLimit> {
     let upper = text.trim().to_ascii_uppercase();
     let digits = upper.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &upper[digits.len()..] {
+    let unit: usize = match &upper[digits.len()..] {
+        "AUTO" if digits.is_empty() => return Ok(MemoryLimit::Auto),
+        "NONE" if digits.is_empty() => return Ok(MemoryLimit::None),
         "KB" => 1 << 10,
         "MB" => 1 << 20,
         "GB" => 1 << 30,
         _ => 0,
     };
-    match digits.trim().parse::<usize>() {
-        Ok(count) if unit > 0 && count > 0 && count.checked_mul(unit).is_some() => Ok(Some(count * unit)),
+    let bytes = digits.trim().parse::<usize>().ok().and_then(|count| count.checked_mul(unit));
+    match bytes {
+        Some(bytes) if bytes > 0 => Ok(MemoryLimit::Bytes(bytes)),
         _ => Err(Error::invalid(format!("setting `memory_limit` cannot be `{text}`"))
-            .hint("write a whole number and a unit, such as \"512MB\" or \"2GB\", or \"none\"")),
+            .hint("write a whole number and a unit, such as \"512MB\" or \"2GB\", or \"auto\", or \"none\"")),
     }
 }
 

@@ -67,7 +67,9 @@ fn an_environment_without_a_file_is_refused() {
 
 #[test]
 fn memory_limits_are_numbers_with_a_unit() {
-    assert_eq!(memory_bytes("none").unwrap(), None);
-    assert_eq!(memory_bytes("512MB").unwrap(), Some(512 << 20));
-    assert_eq!(memory_bytes("2 gb").unwrap(), Some(2 << 30));
+    assert_eq!(memory_limit("none").unwrap(), MemoryLimit::None);
+    assert_eq!(memory_limit("auto").unwrap(), MemoryLimit::Auto);
+    assert_eq!(memory_limit("512MB").unwrap(), MemoryLimit::Bytes(512 << 20));
+    assert_eq!(memory_limit("2 gb").unwrap(), MemoryLimit::Bytes(2 << 30));
+    assert!(["", "0GB", "2", "GB", "99999999999GB"].iter().all(|text| memory_limit(text).is_err()));
 }

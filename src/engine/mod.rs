@@ -12,8 +12,9 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use sysinfo::{MemoryRefreshKind, System};
 
-use crate::config::{Settings, memory_bytes};
+use crate::config::{MemoryLimit, Settings, memory_limit};
 use crate::error::Result;
 pub use catalogue::Catalogue;
 pub use functions::VERSION as FUNCTIONS_VERSION;
@@ -32,7 +33,12 @@ impl Engine {
         let mut runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(
             DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory),
         );
-        if let Some(bytes) = memory_bytes(&settings.memory_limit)? {
+        let limit = match memory_limit(&settings.memory_limit)? {
+            MemoryLimit::None => None,
+            MemoryLimit::Bytes(bytes) => Some(bytes),
+            MemoryLimit::Auto => Some(machine_memory() / 2),
+        };
+        if let Some(bytes) = limit {
             runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
         }
         Ok(Engine { runtime: runtime.build_arc()?, threads: threads(settings) })
@@ -69,6 +75,14 @@ impl Engine {
     pub fn threads(&self) -> usize {
         self.threads
     }
+}
+
+/// The bytes of memory of the machine, or of the container that the program runs in.
+fn machine_memory() -> usize {
+    let mut system = System::new();
+    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+    let bytes = system.cgroup_limits().map_or_else(|| system.total_memory(), |limits| limits.total_memory);
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// The threads that the settings mean.

@@ -133,7 +133,9 @@ fn read(name: &str, query: &Query, rows: &RecordBatch) -> Result<Balance> {
         let account = accounts.as_string::<i32>().value(row).to_string();
         Ok(Entry { is_in, account, amounts: columns.iter().map(amount).collect() })
     };
-    let entries = (0..rows.num_rows()).map(entry).collect::<Result<Vec<_>>>()?;
+    let mut entries = (0..rows.num_rows()).map(entry).collect::<Result<Vec<_>>>()?;
+    // The parts of a union come in any order.
+    entries.sort_by(|a, b| b.is_in.cmp(&a.is_in).then_with(|| a.account.cmp(&b.account)));
     if !entries.iter().any(|entry| entry.is_in) || entries.iter().all(|entry| entry.is_in) {
         return Err(Error::invalid(format!("the book `{name}` has entries on one side only")));
     }
