@@ -149,6 +149,11 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let name = name.to_lowercase();
     let similarity = |candidate: &str| {
         let candidate = candidate.to_lowercase();
+        // A layer that both names begin with says nothing about the rest.
+        let (name, candidate) = match (name.rsplit_once('.'), candidate.rsplit_once('.')) {
+            (Some((a, name)), Some((b, candidate))) if a == b => (name.to_string(), candidate.to_string()),
+            _ => (name.clone(), candidate),
+        };
         // A shared beginning counts for long names, a swapped letter for short ones.
         strsim::jaro_winkler(&name, &candidate)
             .max(strsim::normalized_damerau_levenshtein(&name, &candidate) + 0.2)
@@ -173,6 +178,7 @@ mod tests {
         assert_eq!(nearest("gold.rmf", ["gold.daily_sales", "gold.rfm"]), Some("gold.rfm"));
         assert_eq!(nearest("Invoice Num", ["InvoiceNo", "Country"]), Some("InvoiceNo"));
         assert_eq!(nearest("weather", ["doc", "grain", "key"]), None);
+        assert_eq!(nearest("gold.nope", ["gold.country_sales", "gold.rfm"]), None);
     }
 
     #[test]

@@ -27,9 +27,10 @@ impl From<DataFusionError> for Error {
             E::ObjectStore(_) | E::IoError(_) => {
                 Error::unavailable("cannot read or write the lake").detail(text)
             }
-            E::Execution(_) | E::ArrowError(..) => {
-                Error::invalid(text).hint("look at the values the query works on")
+            E::ArrowError(arrow, _) => {
+                Error::invalid(format!("the query fails on its values: {}", arrow.to_string().to_lowercase()))
             }
+            E::Execution(message) => Error::invalid(format!("the query fails on its values: {message}")),
             E::External(_) | E::ParquetError(_) => {
                 Error::unavailable("cannot read or write the lake").detail(text)
             }
