@@ -1,5 +1,7 @@
 //! The commands as a user meets them.
 
+use std::io::Write;
+
 use crate::support::{Fresh, HEADER, said};
 
 const LINES: &str = "536365,85123A,WHITE HEART,6,12/1/2010 8:26,2.55,17850,United Kingdom\n\
@@ -110,6 +112,25 @@ fn help_of_every_command_has_an_example() {
         assert!(out.contains("Example"), "{command}\n{out}");
     }
     assert!(lake(&fresh, &["completions", "bash"]).contains("_lake"));
+}
+
+/// Root may read everything: where the tests run as root, this one says that it did not run.
+#[cfg(unix)]
+#[test]
+fn a_folder_without_permission_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let fresh = Fresh::new();
+    let folder = fresh.path().join("locked");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o000)).unwrap();
+    if std::fs::read_dir(&folder).is_ok() {
+        let _ = writeln!(std::io::stderr(), "DID NOT RUN: this user may read a folder without permission");
+        return;
+    }
+    let output = fresh.command(&["ingest", "locked"]);
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let (_, err) = said(&output);
+    assert!(err.contains("`locked`: permission denied") && output.status.code() == Some(1), "{err}");
 }
 
 #[test]
