@@ -50,7 +50,6 @@ pub(super) async fn build(
             reason: step.reason(name),
             rows_in: step.inputs.iter().filter_map(|input| Some(states.get(input)?.table.size().rows)).sum(),
             rows: draft.rows,
-            bytes: draft.bytes(),
             seconds: clock.elapsed().as_secs_f64(),
         };
         let table = commit(lake, run, states, name, draft).await?;

@@ -100,8 +100,6 @@ pub struct TableOutcome {
     pub rows_in: u64,
     /// Rows it has.
     pub rows: u64,
-    /// Bytes it has.
-    pub bytes: u64,
     /// Seconds it took.
     pub seconds: f64,
 }
@@ -296,7 +294,6 @@ impl Lake {
                         reason: step.reason(table),
                         rows_in: 0,
                         rows: size.rows,
-                        bytes: size.bytes,
                         seconds: 0.0,
                     },
                 );

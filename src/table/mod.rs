@@ -103,12 +103,10 @@ fn failure(what: &str, error: DeltaTableError) -> Error {
         }
         _ => false,
     };
-    {
-        if taken {
-            return Error::conflict(format!("cannot {what}: someone else changed it at the same time"))
-                .detail(text)
-                .hint("run the same command again");
-        }
+    if taken {
+        return Error::conflict(format!("cannot {what}: someone else changed it at the same time"))
+            .detail(text)
+            .hint("run the same command again");
     }
     let message = format!("cannot {what}");
     if text.contains("No space left on device") || text.contains("os error 28") {

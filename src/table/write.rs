@@ -57,11 +57,6 @@ impl Draft {
         self.rows += other.rows;
         self
     }
-
-    /// Bytes of the files.
-    pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| u64::try_from(file.size).unwrap_or_default()).sum()
-    }
 }
 
 /// One writer of a table's files. Several may write the same draft at once, each its own files.
