@@ -24,9 +24,14 @@ fn add(root: &Path, folder: &Path, list: &mut String) {
         if root.join(&path).is_dir() {
             add(root, &path, list);
         } else if path.extension().is_some_and(|e| e == "toml" || e == "sql" || e == "csv") {
-            let name = path.display();
-            writeln!(list, "    ({:?}, include_str!({:?})),", name.to_string(), root.join(&path))
-                .expect("a string can be written");
+            // The root is left to the compiler: checkouts that share a target folder share this list, not their files.
+            let name = path.display().to_string();
+            writeln!(
+                list,
+                "    ({name:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?}))),",
+                format!("/{name}")
+            )
+            .expect("a string can be written");
         }
     }
 }
