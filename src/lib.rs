@@ -11,6 +11,6 @@ pub mod job;
 pub mod project;
 pub mod table;
 pub mod engine;
-pub mod ingest;
 pub mod quality;
+pub mod ingest;
 pub mod run;

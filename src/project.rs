@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Sources, with_nearest};
-use crate::contract::{Contract, Layer, TableName};
+use crate::contract::{Contract, Expectation, Layer, TableName};
 use crate::error::{Error, Result, io_error};
-use crate::job::{Graph, Job, Query, Writes};
+use crate::job::{Graph, Job, NEW, OLD, Query, Writes};
 
 /// The files of a new project, by their path in it; copies of those in the program's own repository.
 pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/project_files.rs"));
@@ -37,8 +37,8 @@ pub struct Project {
     pub jobs: BTreeMap<TableName, Job>,
     /// The mappings.
     pub mappings: BTreeMap<TableName, Mapping>,
-    /// The queries whose two sides must balance: `sql/books/*.sql`.
-    pub books: BTreeMap<String, Query>,
+    /// Queries for offenders, no row of which may be found: `sql/audit/*.sql`.
+    pub audits: BTreeMap<String, Query>,
     /// The named questions: `sql/analyses/*.sql`.
     pub analyses: BTreeMap<String, Query>,
     /// Who reads whom.
@@ -71,7 +71,7 @@ impl Project {
         }
         let project = Project {
             sources: Sources::load(folder)?,
-            books: queries_in(&folder.join("sql/books"))?,
+            audits: queries_in(&folder.join("sql/audit"))?,
             analyses: queries_in(&folder.join("sql/analyses"))?,
             graph: Graph::new(jobs.values())?,
             folder: folder.into(),
@@ -109,7 +109,7 @@ impl Project {
                 ))
                 .detail(format!("in {}", job.query.path.display())));
             }
-            if job.writes == Writes::Full && !self.contracts.contains_key(name) {
+            if job.writes != Writes::Nothing && !self.contracts.contains_key(name) {
                 return Err(Error::invalid(format!("job `{name}` has no contract"))
                     .detail(format!("in {}", job.query.path.display()))
                     .hint(format!("write {}/{}.toml", name.layer.as_str(), name.table)));
@@ -118,7 +118,7 @@ impl Project {
         for (name, contract) in &self.contracts {
             let writer = match name.layer {
                 Layer::Bronze => self.sources.get(&name.table).is_ok(),
-                _ => self.jobs.get(name).is_some_and(|job| job.writes == Writes::Full),
+                _ => self.jobs.get(name).is_some_and(|job| job.writes != Writes::Nothing),
             };
             if !writer {
                 let missing = match name.layer {
@@ -141,10 +141,12 @@ impl Project {
     fn check_reads(&self) -> Result<()> {
         for job in self.jobs.values() {
             let place = format!("in {}", job.query.path.display());
-            for read in job.query.reads.iter().filter(|read| *read != RUN_TABLE) {
-                let name = TableName::parse(read).filter(|name| name.layer != Layer::Ops);
+            for read in job.query.reads.iter().filter(|read| !PARAMETER_TABLES.contains(&read.as_str())) {
+                let plain = [NEW, OLD].iter().find_map(|prefix| read.strip_prefix(prefix)?.strip_prefix('.'));
+                let plain = plain.unwrap_or(read);
+                let name = TableName::parse(plain).filter(|name| name.layer != Layer::Ops);
                 let Some(name) = name.filter(|name| self.is_table(name)) else {
-                    return Err(self.unknown_table(read).detail(place));
+                    return Err(self.unknown_table(plain).detail(place));
                 };
                 if self.is_view(&name) {
                     self.check_view(job, &name).map_err(|e| e.detail(place.clone()))?;
@@ -157,14 +159,68 @@ impl Project {
                     .detail(place));
                 }
             }
+            self.check_increment(job).map_err(|e| e.detail(place))?;
         }
-        for query in self.books.values().chain(self.analyses.values()) {
+        self.check_reconciled()?;
+        for query in self.audits.values().chain(self.analyses.values()) {
             let views = query.reads.iter().filter_map(|name| TableName::parse(name));
             if let Some(view) = views.into_iter().find(|name| self.is_view(name)) {
                 return Err(Error::invalid(format!(
                     "`{view}` is a view, which only the jobs of tables can read"
                 ))
                 .detail(format!("in {}", query.path.display())));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is new is known of stored tables only, and what was there before of the job's own tables and of
+    /// those it takes new rows of.
+    fn check_increment(&self, job: &Job) -> Result<()> {
+        let stored = |name: &TableName| self.contracts.contains_key(name);
+        if let Some(name) = job.new_rows_of().find(|name| !stored(name)) {
+            return Err(Error::invalid(format!("`{}` reads new rows of `{name}`, which is no table", job.name))
+                .hint("a mapping or a view is read by its plain name"));
+        }
+        let own = self.step_tables(&job.name);
+        let known = |name: &TableName| own.contains(name) || job.new_rows_of().any(|new| new == *name);
+        if let Some(name) = job.old_rows_of().find(|name| !known(name)) {
+            return Err(Error::invalid(format!(
+                "`{}` reads `{name}` as it was, but neither makes it nor reads what is new of it",
+                job.name
+            ))
+            .hint(format!("read `{name}` as it is, or `new.{name}` as well")));
+        }
+        let reads_new = |job: &Job| job.new_rows_of().next().is_some();
+        let through_view = || job.whole().filter_map(|name| self.jobs.get(&name)).any(reads_new);
+        if job.writes == Writes::Append && !reads_new(job) && !through_view() {
+            return Err(Error::invalid(format!("`{}` appends, but does not say which rows are new", job.name))
+                .hint("read one of its inputs as `new.<table>`, or write `-- writes: full`"));
+        }
+        Ok(())
+    }
+
+    /// The tables that are made in one step with `name`: itself, or all that read its view.
+    pub fn step_tables(&self, name: &TableName) -> Vec<TableName> {
+        let view = match self.is_view(name) {
+            true => Some(name),
+            false => self.graph.parents(name).find(|parent| self.is_view(parent)),
+        };
+        match view {
+            Some(view) => self.graph.children(view).cloned().collect(),
+            None => vec![name.clone()],
+        }
+    }
+
+    /// What contracts reconcile or refer to exists.
+    fn check_reconciled(&self) -> Result<()> {
+        for contract in self.contracts.values() {
+            let reconciled = contract.reconcile.values().flat_map(|r| r.with.iter().chain([&r.against]));
+            let referred = contract.expectations.values().filter_map(Expectation::other_table);
+            let unknown = reconciled.chain(referred).find(|name| !self.contracts.contains_key(*name));
+            if let Some(name) = unknown {
+                let place = format!("in {}", contract.path.display());
+                return Err(self.unknown_table(&name.to_string()).detail(place));
             }
         }
         Ok(())
@@ -206,8 +262,8 @@ fn shown(folder: &Path) -> String {
     if folder.as_os_str().is_empty() { ".".into() } else { folder.display().to_string() }
 }
 
-/// The one-row table of a run's own parameters.
-pub const RUN_TABLE: &str = "lake.run";
+/// The one-row tables of a run: what it is, and what it was asked for.
+pub const PARAMETER_TABLES: [&str; 2] = ["lake.run", "lake.parameters"];
 
 /// The files of a folder with an extension, by stem, in order; a missing folder has none.
 fn files_in(folder: &Path, extension: &str) -> Result<Vec<(String, PathBuf)>> {

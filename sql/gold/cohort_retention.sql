@@ -7,36 +7,30 @@
 with
 calendar as (
     select coalesce(
-        (select as_of from lake.run),
-        (select max(invoice_date) from silver.transactions) + interval '1 day'
+        (select as_of from lake.parameters),
+        (select max(invoice_date) from silver.invoices) + interval '1 day'
     ) as as_of
 ),
 
--- A customer's product lines by invoice and month: the one pass over the lines.
 order_months as (
     select
         customer_id,
         invoice_no,
         date_part('year', invoice_date) * 12 + date_part('month', invoice_date) - 1
             as month_no,
-        max(calendar.as_of) - interval '1 day' as last_day,
-        count(*) filter (where kind = 'sale') as sale_lines,
-        sum(line_amount) filter (where kind = 'sale') as gross_revenue,
-        sum(line_amount) as net_revenue
-    from silver.transactions
+        calendar.as_of - interval '1 day' as last_day,
+        product_lines,
+        gross_revenue,
+        gross_revenue - returns_amount as net_revenue
+    from silver.invoices
     cross join calendar
-    where
-        customer_id is not null
-        and line_class = 'product'
-        and kind in ('sale', 'return')
-        and invoice_date < calendar.as_of
-    group by customer_id, invoice_no, month_no
+    where customer_id is not null and invoice_date < calendar.as_of
 ),
 
 cohort_orders as (
     select
         *,
-        min(case when sale_lines > 0 then month_no end)
+        min(case when product_lines > 0 then month_no end)
             over (partition by customer_id) as cohort_no,
         date_part('year', last_day) * 12 + date_part('month', last_day) - 1
             as last_month_no
@@ -48,8 +42,8 @@ cohort_months as (
         cohort_no,
         greatest(month_no - cohort_no, 0) as months_since,
         max(last_month_no) as last_month_no,
-        count(distinct customer_id) filter (where sale_lines > 0) as customers,
-        count(distinct invoice_no) filter (where sale_lines > 0) as orders,
+        count(distinct customer_id) filter (where product_lines > 0) as customers,
+        count(distinct invoice_no) filter (where product_lines > 0) as orders,
         sum(gross_revenue) as gross_revenue,
         sum(net_revenue) as net_revenue
     from cohort_orders

@@ -5,43 +5,33 @@ with
 totals as (
     select
         coalesce(country, 'Unspecified') as country,
-        count(distinct invoice_no)
-            filter (where kind = 'sale' and line_class = 'product') as orders,
-        count(*) filter (where kind = 'sale' and line_class = 'product') as lines,
-        coalesce(
-            sum(quantity) filter (where kind = 'sale' and line_class = 'product'),
-            0
-        ) as units,
-        coalesce(
-            sum(line_amount)
-                filter (where kind = 'sale' and line_class = 'product'),
-            0
-        ) as gross_revenue,
-        coalesce(
-            -sum(line_amount)
-                filter (where kind = 'return' and line_class = 'product'),
-            0
-        ) as returns_amount,
-        coalesce(
-            sum(line_amount) filter (
-                where kind <> 'adjustment'
-                and not (kind in ('sale', 'return') and line_class = 'product')
-            ),
-            0
-        ) as other_charges,
-        count(distinct customer_id)
-            filter (where kind = 'sale' and line_class = 'product') as customers,
-        count(distinct stock_code)
-            filter (where kind = 'sale' and line_class = 'product') as products
-    from silver.transactions
+        count(distinct invoice_no) filter (where product_lines > 0) as orders,
+        sum(product_lines) as lines,
+        sum(units) as units,
+        sum(gross_revenue) as gross_revenue,
+        sum(returns_amount) as returns_amount,
+        sum(other_charges) as other_charges,
+        count(distinct customer_id) filter (where product_lines > 0) as customers
+    from silver.invoices
+    group by coalesce(country, 'Unspecified')
+),
+
+assortments as (
+    select
+        coalesce(country, 'Unspecified') as assorted_country,
+        count(distinct stock_code) as products
+    from silver.price_points
+    where line_class = 'product' and sale_lines > 0
     group by coalesce(country, 'Unspecified')
 ),
 
 countries as (
     select
-        *,
+        totals.*,
+        coalesce(products, 0) as products_sold,
         cast(gross_revenue - returns_amount as decimal(28, 4)) as net_revenue
     from totals
+    left join assortments on totals.country = assortments.assorted_country
 )
 select
     country as country,
@@ -53,7 +43,7 @@ select
     cast(net_revenue as decimal(28, 4)) as net_revenue,
     cast(other_charges as decimal(28, 4)) as other_charges,
     cast(customers as bigint) as customers,
-    cast(products as bigint) as products,
+    cast(products_sold as bigint) as products,
     cast(
         cast(gross_revenue as decimal(28, 4)) / nullif(orders, 0)
         as decimal(28, 4)

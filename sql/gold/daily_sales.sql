@@ -2,59 +2,55 @@
 --
 -- writes: full
 with
--- An order's lines of one day and one customer: the one pass over the lines.
-order_parts as (
+-- An invoice's lines of one day; it has a customer when a product line names one.
+invoice_days as (
     select
         invoice_date,
         invoice_no,
-        customer_id,
-        count(*) filter (where kind = 'sale' and line_class = 'product')
-            as product_sales,
-        sum(quantity) filter (where kind = 'sale' and line_class = 'product')
-            as units,
-        sum(line_amount) filter (where kind = 'sale' and line_class = 'product')
-            as gross_revenue,
-        -sum(line_amount) filter (where kind = 'return' and line_class = 'product')
-            as returns_amount,
-        sum(line_amount) filter (
-            where kind <> 'adjustment'
-            and not (kind in ('sale', 'return') and line_class = 'product')
-        ) as other_charges
-    from silver.transactions
-    group by invoice_date, invoice_no, customer_id
-),
-
-seen_order_parts as (
-    select
-        *,
-        sum(gross_revenue) over (partition by invoice_date, invoice_no)
-            as order_amount,
-        max(case when product_sales > 0 then customer_id end)
-            over (partition by invoice_date, invoice_no) as order_customer_id,
-        min(case when product_sales > 0 then invoice_date end)
-            over (partition by customer_id) as first_purchase_date
-    from order_parts
+        sum(product_lines) as product_lines,
+        sum(units) as units,
+        sum(gross_revenue) as gross_revenue,
+        sum(returns_amount) as returns_amount,
+        sum(other_charges) as other_charges,
+        max(case when product_lines > 0 then customer_id end) as customer_id
+    from silver.invoices
+    group by invoice_date, invoice_no
 ),
 
 trading_days as (
     select
         invoice_date,
-        count(distinct invoice_no) filter (where product_sales > 0) as orders,
-        sum(product_sales) as lines,
-        coalesce(sum(units), 0) as units,
-        coalesce(sum(gross_revenue), 0) as gross_revenue,
-        coalesce(sum(returns_amount), 0) as returns_amount,
-        coalesce(sum(other_charges), 0) as other_charges,
-        count(distinct customer_id) filter (where product_sales > 0) as customers,
-        count(distinct invoice_no)
-            filter (where product_sales > 0 and order_customer_id is null)
+        count(*) filter (where product_lines > 0) as orders,
+        sum(product_lines) as lines,
+        sum(units) as units,
+        sum(gross_revenue) as gross_revenue,
+        sum(returns_amount) as returns_amount,
+        sum(other_charges) as other_charges,
+        count(*) filter (where product_lines > 0 and customer_id is null)
             as guest_orders,
-        count(distinct customer_id)
-            filter (where product_sales > 0 and invoice_date = first_purchase_date)
-            as new_customers,
-        max(order_amount) filter (where product_sales > 0) as largest_order,
-        min(order_amount) filter (where product_sales > 0) as smallest_order
-    from seen_order_parts
+        max(gross_revenue) filter (where product_lines > 0) as largest_order,
+        min(gross_revenue) filter (where product_lines > 0) as smallest_order
+    from invoice_days
+    group by invoice_date
+),
+
+customer_days as (
+    select
+        customer_id,
+        invoice_date,
+        min(invoice_date) over (partition by customer_id) as first_purchase_date
+    from silver.invoices
+    where product_lines > 0 and customer_id is not null
+    group by customer_id, invoice_date
+),
+
+shopping_days as (
+    select
+        invoice_date as shopping_date,
+        count(*) as customers,
+        count(*) filter (where invoice_date = first_purchase_date)
+            as new_customers
+    from customer_days
     group by invoice_date
 ),
 
@@ -75,10 +71,13 @@ days as (
         calendar.sale_date as sale_date,
         trading_days.invoice_date is not null as is_trading_day,
         trading_days.*,
+        shopping_days.customers as customers,
+        shopping_days.new_customers as new_customers,
         coalesce(trading_days.gross_revenue, 0)
             - coalesce(trading_days.returns_amount, 0) as net_revenue
     from calendar
     left join trading_days on calendar.sale_date = trading_days.invoice_date
+    left join shopping_days on calendar.sale_date = shopping_days.shopping_date
 )
 select
     cast(sale_date as date) as sale_date,

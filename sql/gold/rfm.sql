@@ -8,27 +8,34 @@
 with
 calendar as (
     select coalesce(
-        (select as_of from lake.run),
-        (select max(invoice_date) from silver.transactions) + interval '1 day'
+        (select as_of from lake.parameters),
+        (select max(invoice_date) from silver.invoices) + interval '1 day'
     ) as as_of
+),
+
+customer_invoices as (
+    select
+        customer_id,
+        invoice_no,
+        max(calendar.as_of) as as_of,
+        max(invoice_date) filter (where product_lines > 0) as purchase_date,
+        sum(gross_revenue - returns_amount) as net_revenue
+    from silver.invoices
+    cross join calendar
+    where customer_id is not null and invoice_date < calendar.as_of
+    group by customer_id, invoice_no
 ),
 
 purchases as (
     select
         customer_id,
-        cast(max(calendar.as_of) as date) as as_of,
-        max(invoice_date) filter (where kind = 'sale') as last_purchase_date,
-        count(distinct invoice_no) filter (where kind = 'sale') as frequency,
-        sum(line_amount) as monetary
-    from silver.transactions
-    cross join calendar
-    where
-        customer_id is not null
-        and line_class = 'product'
-        and kind in ('sale', 'return')
-        and invoice_date < calendar.as_of
+        cast(max(as_of) as date) as as_of,
+        max(purchase_date) as last_purchase_date,
+        count(purchase_date) as frequency,
+        sum(net_revenue) as monetary
+    from customer_invoices
     group by customer_id
-    having count(*) filter (where kind = 'sale') > 0
+    having count(purchase_date) > 0
 ),
 
 recent_purchases as (

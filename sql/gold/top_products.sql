@@ -3,20 +3,102 @@
 -- The ABC class compares amounts, not quotients of floating point, so that a
 -- product at exactly 80 % is in A.
 --
+-- Orders and customers are counted on: to the numbers of the table as it was come
+-- the orders and the customers of new lines that no earlier line of the product has.
+-- The joins stand small table first: it is the one that is held in memory.
+--
 -- writes: full
 with
-totals as (
+-- What orders of new lines held before. Their days are compared so that files of
+-- other days need not be read.
+known_orders as (
+    select
+        known.stock_code,
+        known.invoice_no
+    from (
+        select distinct
+            days.invoice_no,
+            days.invoice_date
+        from (
+            select distinct invoice_no
+            from new.silver.transactions
+            where kind = 'sale'
+        ) as orders
+        inner join silver.invoices as days
+            on orders.invoice_no = days.invoice_no
+    ) as order_days
+    inner join old.silver.transactions as known
+        on order_days.invoice_no = known.invoice_no
+        and order_days.invoice_date = known.invoice_date
+),
+
+new_orders as (
+    select
+        sales.stock_code,
+        1 as orders,
+        0 as customers
+    from (
+        select distinct stock_code, invoice_no
+        from new.silver.transactions
+        where kind = 'sale' and line_class = 'product'
+    ) as sales
+    left anti join known_orders
+        on sales.stock_code = known_orders.stock_code
+        and sales.invoice_no = known_orders.invoice_no
+),
+
+new_buyers as (
+    select
+        sales.stock_code,
+        0 as orders,
+        1 as customers
+    from (
+        select distinct stock_code, customer_id
+        from new.silver.transactions
+        where
+            kind = 'sale'
+            and line_class = 'product'
+            and customer_id is not null
+    ) as sales
+    left anti join old.silver.transactions as known
+        on sales.stock_code = known.stock_code
+        and sales.customer_id = known.customer_id
+        and known.kind = 'sale'
+),
+
+counts as (
     select
         stock_code,
-        coalesce(sum(quantity) filter (where kind = 'sale'), 0) as units,
-        coalesce(sum(line_amount) filter (where kind = 'sale'), 0) as gross_revenue,
-        coalesce(-sum(line_amount) filter (where kind = 'return'), 0)
-            as returns_amount,
-        count(distinct invoice_no) filter (where kind = 'sale') as orders,
-        count(distinct customer_id) filter (where kind = 'sale') as customers
-    from silver.transactions
+        sum(orders) as orders,
+        sum(customers) as customers
+    from (
+        select stock_code, orders, customers from old.gold.top_products
+        union all
+        select stock_code, orders, customers from new_orders
+        union all
+        select stock_code, orders, customers from new_buyers
+    ) as parts
+    group by stock_code
+),
+
+amounts as (
+    select
+        stock_code,
+        sum(units) as units,
+        sum(units * unit_price) as gross_revenue,
+        sum(returned_units * unit_price) as returns_amount
+    from silver.price_points
     where line_class = 'product'
     group by stock_code
+),
+
+totals as (
+    select
+        amounts.*,
+        coalesce(counts.orders, 0) as orders,
+        coalesce(counts.customers, 0) as customers
+    from amounts
+    left join counts on amounts.stock_code = counts.stock_code
 ),
 
 products_sold as (

@@ -2,38 +2,50 @@
 --
 -- writes: full
 with
--- A customer's lines by invoice, day and country: the one pass over the lines.
-visits as (
+residences as (
     select
         customer_id,
         country,
-        invoice_no,
-        invoice_date,
-        count(*) as line_count,
-        count(*) filter (where kind = 'sale' and line_class = 'product')
-            as product_sales
-    from silver.transactions
+        sum(lines) as lines,
+        min(invoice_date) as first_seen,
+        max(invoice_date) as last_seen
+    from silver.invoices
     where customer_id is not null
-    group by customer_id, country, invoice_no, invoice_date
-),
-
-weighed_visits as (
-    select
-        *,
-        sum(line_count) over (partition by customer_id, country) as country_lines
-    from visits
+    group by customer_id, country
 ),
 
 known_customers as (
     select
         customer_id,
-        min(invoice_date) as first_seen,
-        max(invoice_date) as last_seen,
-        first_value(country order by country_lines desc, country)
-            filter (where country is not null) as country,
-        count(distinct invoice_no) filter (where product_sales > 0) as orders,
-        count(distinct invoice_date) filter (where product_sales > 0) as order_days
-    from weighed_visits
+        min(first_seen) as first_seen,
+        max(last_seen) as last_seen,
+        first_value(country order by lines desc, country)
+            filter (where country is not null) as country
+    from residences
+    group by customer_id
+),
+
+ordering_customers as (
+    select
+        customer_id as buyer_id,
+        count(*) as orders
+    from (
+        select distinct customer_id, invoice_no
+        from silver.invoices
+        where product_lines > 0 and customer_id is not null
+    ) as customer_orders
+    group by customer_id
+),
+
+shopping_customers as (
+    select
+        customer_id as shopper_id,
+        count(*) as order_days
+    from (
+        select distinct customer_id, invoice_date
+        from silver.invoices
+        where product_lines > 0 and customer_id is not null
+    ) as customer_days
     group by customer_id
 )
 select
@@ -42,6 +54,10 @@ select
     cast(last_seen as date) as last_seen,
     country as country,
     country is not distinct from 'United Kingdom' as is_uk,
-    cast(orders as bigint) as orders,
-    cast(order_days as bigint) as order_days
+    cast(coalesce(orders, 0) as bigint) as orders,
+    cast(coalesce(order_days, 0) as bigint) as order_days
 from known_customers
+left join ordering_customers
+    on known_customers.customer_id = ordering_customers.buyer_id
+left join shopping_customers
+    on known_customers.customer_id = shopping_customers.shopper_id

@@ -1,6 +1,6 @@
 -- The valid, distinct line items: what every other table is made of.
 --
--- writes: full
+-- writes: append
 select
     invoice_no as invoice_no,
     line_no as line_no,

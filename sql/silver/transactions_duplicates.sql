@@ -1,6 +1,6 @@
 -- The repeats of an earlier line, as received, with the line that was kept.
 --
--- writes: full
+-- writes: append
 select
     invoice_no_raw as invoice_no,
     stock_code_raw as stock_code,

@@ -1,10 +1,14 @@
--- Every line received, typed, compared with the lines before it and judged.
+-- Every new line, typed, compared with the lines before it and judged.
 --
--- One row per bronze row. `fate` says where the line goes: `rejected` when it is
--- malformed or fails a rule, `duplicate` when an earlier line has the same eight
--- values, `transaction` otherwise. A repeat is looked for before the rules are
--- tried, so that a repeat of a rejected line is a duplicate; a malformed record
+-- One row per new bronze row. `fate` says where the line goes: `rejected` when it
+-- is malformed or fails a rule, `duplicate` when an earlier line has the same
+-- eight values, `transaction` otherwise. A repeat is looked for before the rules
+-- are tried, so that a repeat of a rejected line is a duplicate; a malformed record
 -- is never one. Values as received carry the suffix `_raw`.
+--
+-- New lines are later than all known ones. Of lines with equal values at most one
+-- is known: it is among the transactions, which keep the hash of their values, or
+-- among the rejected, whose hash is computed again.
 --
 -- writes: nothing
 with
@@ -16,7 +20,7 @@ code_classes as (
             as line_class
     from (
         select distinct upper(btrim(stock_code, E' \t\r\n')) as stock_code
-        from bronze.online_retail
+        from new.bronze.online_retail
     ) as codes
     inner join silver.stock_code_classes as classes
         on regexp_like(codes.stock_code, classes.pattern)
@@ -30,6 +34,40 @@ country_names as (
         min(nullif(country, '')) as name
     from silver.country_names
     group by spelling
+),
+
+received_lines as (
+    select
+        invoice_no,
+        stock_code,
+        description,
+        quantity,
+        invoice_date,
+        unit_price,
+        customer_id,
+        country,
+        _source_file,
+        _source_line,
+        _ingest_seq,
+        _rescued,
+        true as is_new
+    from new.bronze.online_retail
+    union all
+    select
+        invoice_no,
+        stock_code,
+        description,
+        quantity,
+        invoice_date,
+        unit_price,
+        customer_id,
+        country,
+        _source_file,
+        _source_line,
+        _ingest_seq,
+        _rescued,
+        false as is_new
+    from old.silver.transactions_rejected
 ),
 
 -- `place` is file and line in one number, in the order of arrival; 2^40 lines fit
@@ -47,7 +85,7 @@ parsed_lines as (
         nullif(btrim(customer_id, E' \t\r\n'), '') is not null as customer_is_given,
         parse_integer(customer_id) as customer,
         nullif(btrim(country, E' \t\r\n'), '') as country_given
-    from bronze.online_retail
+    from received_lines
 ),
 
 -- chr(31) parts the values, chr(30) stands for a missing one, and chr(29) marks
@@ -77,15 +115,57 @@ identified_lines as (
     from parsed_lines
 ),
 
--- The place of the earliest of several lines with equal values.
-repeated_lines as (
+-- Lines with equal values are of one day; one without a day gets the last of all.
+comparable_lines as (
     select
-        _row_hash,
-        min(place) as first_place
+        *,
+        coalesce(cast(invoiced_at as date), make_date(9999, 12, 31)) as day
     from identified_lines
     where _rescued is null
+),
+
+known_lines as (
+    select
+        _row_hash as known_hash,
+        invoice_date as known_day,
+        _source_file as known_source_file,
+        _source_line as known_source_line
+    from old.silver.transactions
+    union all
+    select
+        _row_hash as known_hash,
+        day as known_day,
+        _source_file as known_source_file,
+        _source_line as known_source_line
+    from comparable_lines
+    where not is_new
+),
+
+-- Of new lines with equal values: how many there are, and the place of the first.
+distinct_lines as (
+    select
+        _row_hash as kept_hash,
+        min(day) as kept_day,
+        min(place) as first_place,
+        count(*) as line_count
+    from comparable_lines
+    where is_new
     group by _row_hash
-    having count(*) > 1
+),
+
+-- The day is compared so that files of other days need not be read.
+repeated_lines as (
+    select
+        kept_hash,
+        first_place,
+        known_hash is not null as is_known,
+        known_source_file,
+        known_source_line
+    from distinct_lines
+    left join known_lines
+        on distinct_lines.kept_hash = known_lines.known_hash
+        and distinct_lines.kept_day = known_lines.known_day
+    where line_count > 1 or known_hash is not null
 ),
 
 -- What all lines of a file share is fetched last, not carried along with each.
@@ -96,16 +176,18 @@ source_files as (
         min(_source_sha256) as _source_sha256,
         min(_ingest_run_id) as _ingest_run_id,
         min(_ingested_at) as _ingested_at
-    from bronze.online_retail
+    from new.bronze.online_retail
     group by _ingest_seq
 ),
 
+-- A known line stands before every new one.
 kept_lines as (
     select
-        repeated_lines._row_hash as kept_hash,
-        repeated_lines.first_place as kept_place,
-        source_files._source_file as kept_source_file,
-        repeated_lines.first_place % 1099511627776 as kept_source_line
+        kept_hash,
+        case when is_known then -1 else first_place end as kept_place,
+        coalesce(known_source_file, source_files._source_file) as kept_source_file,
+        coalesce(known_source_line, first_place % 1099511627776)
+            as kept_source_line
     from repeated_lines
     inner join source_files
         on repeated_lines.first_place / 1099511627776 = source_files._ingest_seq
@@ -121,6 +203,7 @@ compared_lines as (
     from kept_lines
     right join identified_lines
         on kept_lines.kept_hash = identified_lines._row_hash
+    where identified_lines.is_new
 ),
 
 classified_lines as (
@@ -173,14 +256,37 @@ parted_lines as (
 ),
 
 -- The surviving lines of an invoice stand first, in the order of their arrival.
-numbered_lines as (
+ordered_lines as (
     select
         *,
         row_number() over (
             partition by code_of_invoice
             order by is_transaction desc, place
-        ) as line_no
+        ) as new_line_no
     from parted_lines
+),
+
+-- The known lines of the invoices that new lines belong to.
+known_invoices as (
+    select
+        known.invoice_no as known_invoice_no,
+        max(known.line_no) as last_line_no
+    from (
+        select distinct upper(btrim(invoice_no, E' \t\r\n')) as invoice_no
+        from new.bronze.online_retail
+    ) as invoices
+    inner join old.silver.transactions as known
+        on invoices.invoice_no = known.invoice_no
+    group by known.invoice_no
+),
+
+numbered_lines as (
+    select
+        ordered_lines.*,
+        coalesce(known_invoices.last_line_no, 0) + new_line_no as line_no
+    from known_invoices
+    right join ordered_lines
+        on known_invoices.known_invoice_no = ordered_lines.code_of_invoice
 ),
 
 -- An amount that does not fit its type counts as a price that cannot be used.

@@ -1,6 +1,6 @@
 -- The lines that fail a rule, as received, with every rule they fail.
 --
--- writes: full
+-- writes: append
 select
     invoice_no_raw as invoice_no,
     stock_code_raw as stock_code,

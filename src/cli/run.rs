@@ -1,10 +1,11 @@
 //! `lake run`: everything from landed files to published tables.
 
+use chrono::NaiveDate;
 use clap::Args;
 use lake::contract::Layer;
 use lake::error::Result;
 use lake::quality::decimal;
-use lake::run::{Lake, Request, Summary, TableOutcome};
+use lake::run::{Action, Lake, Request, Summary, TableOutcome};
 
 use super::ingest::describe;
 use super::print;
@@ -28,9 +29,12 @@ pub struct RunArgs {
     /// Build these tables: names or patterns joined by commas; `+` behind one adds what is made from it
     #[arg(long, value_name = "SEL")]
     pub select: Option<String>,
-    /// Build them whether they are stale or not
+    /// Build them whole, whether they are stale or not
     #[arg(long)]
     pub full_refresh: bool,
+    /// The day that recency is counted from [default: the day after the last in the data]
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<NaiveDate>,
     /// Print what would be done and why, and do nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -38,7 +42,12 @@ pub struct RunArgs {
 
 /// Runs, or plans, and prints the closing table.
 pub async fn run(lake: Lake, args: RunArgs) -> Result<()> {
-    let request = Request { layer: args.layer, select: args.select, full_refresh: args.full_refresh };
+    let request = Request {
+        layer: args.layer,
+        select: args.select,
+        full_refresh: args.full_refresh,
+        as_of: args.as_of,
+    };
     if args.dry_run {
         return dry_run(&lake, &request).await;
     }
@@ -70,13 +79,18 @@ pub fn print_summary(summary: &Summary) -> Result<()> {
         let twin = format!("{}_rejected", outcome.table.table);
         let twin =
             summary.tables.iter().find(|t| t.table.layer == outcome.table.layer && t.table.table == twin);
-        twin.filter(|_| outcome.built).map_or(String::new(), |twin| print::count(twin.rows))
+        twin.filter(|_| outcome.action != Action::Skipped).map_or(String::new(), |twin| print::count(twin.rows))
     };
     let rows = summary.tables.iter().map(|outcome| {
-        let built = |text: String| if outcome.built { text } else { String::new() };
+        let built = |text: String| if outcome.action == Action::Skipped { String::new() } else { text };
         vec![
             outcome.table.to_string(),
-            if outcome.built { "built" } else { "fresh" }.to_string(),
+            match outcome.action {
+                Action::Skipped => "fresh",
+                Action::Whole => "built",
+                Action::Increment => "added to",
+            }
+            .to_string(),
             outcome.reason.clone(),
             built(print::count(outcome.rows_in)),
             print::count(outcome.rows),
@@ -86,10 +100,10 @@ pub fn print_summary(summary: &Summary) -> Result<()> {
     });
     let header = ["table", "state", "because", "rows in", "rows", "rejected", "seconds"];
     print::line(print::table(&header, &[3, 4, 5, 6], rows))?;
-    for (table, finding) in &summary.judgement.warnings {
+    for verdict in summary.judgement.verdicts.iter().filter(|verdict| verdict.failed > 0) {
         print::line(format!(
-            "warning: {table} fails `{}` in {} rows: {}",
-            finding.name, finding.failed, finding.query
+            "warning: {} fails `{}` in {} rows: {}",
+            verdict.table, verdict.name, verdict.failed, verdict.query
         ))?;
     }
     print_books(summary)?;
@@ -101,20 +115,23 @@ pub fn print_summary(summary: &Summary) -> Result<()> {
     print::line(format!("run {} done in {} s: {end}", summary.run_id, print::seconds(summary.seconds)))
 }
 
-/// The books: for each, the entries of both sides.
+/// The books: for each crossing, the entries of both sides.
 fn print_books(summary: &Summary) -> Result<()> {
-    for book in &summary.judgement.books {
-        let entries = book.entries.iter().map(|entry| {
+    for balance in &summary.judgement.balances {
+        let entries = balance.entries.iter().map(|entry| {
             let side = if entry.is_in { "in" } else { "out" };
             let amounts = entry.amounts.iter().map(|amount| print::grouped(&decimal(*amount)));
-            [side.to_string(), entry.account.clone()].into_iter().chain(amounts).collect()
+            let rows = print::grouped(&entry.rows.to_string());
+            [side.to_string(), entry.account.clone(), rows].into_iter().chain(amounts).collect()
         });
-        let header: Vec<&str> =
-            ["", book.name.as_str()].into_iter().chain(book.amounts.iter().map(String::as_str)).collect();
+        let header: Vec<&str> = ["", balance.name.as_str(), "rows"]
+            .into_iter()
+            .chain(balance.amounts.iter().map(String::as_str))
+            .collect();
         let numbers: Vec<usize> = (2..header.len()).collect();
         print::line(format!("\n{}", print::table(&header, &numbers, entries)))?;
     }
-    match summary.judgement.books.len() {
+    match summary.judgement.balances.len() {
         0 => Ok(()),
         books => print::line(format!("\n{books} books balance, to the last digit")),
     }

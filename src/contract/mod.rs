@@ -3,6 +3,7 @@
 //! A contract is `<layer>/<table>.toml`: the path is the name; the text says doc, grain, key, columns and
 //! expectations. An editable mapping is a `.csv` beside the contracts and is a table too.
 
+mod expect;
 mod types;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 
 use crate::config::{parse, with_nearest};
 use crate::error::{Error, Result, io_error};
+pub use expect::{Amount, Check, Expectation, Freshness, Reconcile, References, Severity, SumEquals};
 
 /// A layer of the lake. The order is the order of promotion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
@@ -90,28 +92,6 @@ pub struct Column {
     pub doc: String,
 }
 
-/// What is done about rows that fail an expectation.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// The run says so and goes on.
-    Warn,
-    /// The run publishes nothing.
-    Fail,
-}
-
-/// A condition that every row should meet; NULL is "not violated".
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Expectation {
-    /// The condition, in SQL.
-    #[serde(rename = "where")]
-    pub condition: String,
-    /// What a violation leads to.
-    #[serde(rename = "else")]
-    pub severity: Severity,
-}
-
 /// What one table promises.
 #[derive(Clone, Debug)]
 pub struct Contract {
@@ -123,12 +103,14 @@ pub struct Contract {
     pub doc: String,
     /// What one row is.
     pub grain: String,
-    /// The columns that identify a row.
+    /// The columns that identify a row; NULL is a value of its own.
     pub key: Vec<String>,
     /// The columns, in order.
     pub columns: Vec<Column>,
     /// The expectations by name, in the order of the file.
     pub expectations: IndexMap<String, Expectation>,
+    /// What is reconciled in every run, by name.
+    pub reconcile: IndexMap<String, Reconcile>,
 }
 
 #[derive(Deserialize)]
@@ -140,6 +122,8 @@ struct ContractText {
     columns: IndexMap<String, ColumnText>,
     #[serde(default)]
     expect: IndexMap<String, Expectation>,
+    #[serde(default)]
+    reconcile: IndexMap<String, Reconcile>,
 }
 
 #[derive(Deserialize)]
@@ -177,6 +161,7 @@ impl Contract {
             key: parsed.key,
             columns: columns.collect(),
             expectations: parsed.expect,
+            reconcile: parsed.reconcile,
         })
     }
 
@@ -194,13 +179,19 @@ impl Contract {
         types::name(data_type)
     }
 
-    /// Everything the contract says, in a form that differs when and only when its meaning does.
+    /// Everything that the table's rows and descriptions depend on, in a form that differs when and only when
+    /// the meaning does.
     pub fn canonical(&self) -> String {
-        format!("{:?}", (&self.name, &self.doc, &self.grain, &self.key, &self.columns, &self.expectations))
+        format!("{:?}", (&self.name, &self.doc, &self.grain, &self.key, &self.columns))
+    }
+
+    /// Everything that the table is held against.
+    pub fn canonical_judgement(&self) -> String {
+        format!("{:?}", (&self.key, &self.expectations, &self.reconcile))
     }
 }
 
-/// What TOML alone cannot hold true: names are snake_case, the key is made of columns that are never NULL.
+/// What TOML alone cannot hold true: names are snake_case, the key is made of columns.
 fn check(path: &Path, text: &str, contract: &ContractText) -> Result<()> {
     let at = |needle: &str| {
         let line = text.lines().position(|line| line.trim_start().starts_with(needle)).map_or(1, |i| i + 1);
@@ -215,14 +206,9 @@ fn check(path: &Path, text: &str, contract: &ContractText) -> Result<()> {
         }
     }
     for name in &contract.key {
-        let Some(column) = contract.columns.get(name) else {
+        if !contract.columns.contains_key(name) {
             let error = Error::invalid(format!("key `{name}` is not a column")).detail(at("key"));
             return Err(with_nearest(error, name, contract.columns.keys().map(String::as_str)));
-        };
-        if column.nullable {
-            return Err(
-                Error::invalid(format!("key `{name}` may be NULL, but a key never is")).detail(at(name))
-            );
         }
     }
     Ok(())

@@ -5,9 +5,11 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 
 use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
-use datafusion::common::{DataFusionError, Result};
-use datafusion::datasource::TableType;
+use datafusion::common::{DFSchema, DataFusionError, Result};
+use datafusion::datasource::{TableType, ViewTable};
+use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 
 use crate::contract::TableName;
 use crate::project::Mapping;
@@ -21,6 +23,8 @@ pub(super) const CATALOG: &str = "lake";
 enum Entry {
     /// A Delta table at a version, opened when it is first asked for.
     Delta { store: Store, name: TableName, version: Version },
+    /// An opened Delta table, or the rows of some of its files.
+    Rows { table: Box<Table>, files: Option<Vec<String>> },
     /// A table that is there.
     Ready(Arc<dyn TableProvider>),
     /// A mapping, read when it is first asked for.
@@ -48,6 +52,30 @@ impl Catalogue {
             &name.table,
             Entry::Delta { store: store.clone(), name: name.clone(), version },
         );
+    }
+
+    /// The name of `table` means its rows at the version it was opened at.
+    pub fn open(&self, table: &Table) {
+        self.set_rows(table, None);
+    }
+
+    /// The name of `table` means those of its rows that lie in the files of these names.
+    pub fn open_files(&self, table: &Table, files: &[String]) {
+        self.set_rows(table, Some(files.to_vec()));
+    }
+
+    /// `name` means no rows, and the engine knows it.
+    pub fn empty(&self, name: &TableName, schema: &SchemaRef) -> crate::error::Result<()> {
+        let schema = DFSchema::try_from(schema.as_ref().clone())?;
+        let nothing = EmptyRelation { produce_one_row: false, schema: Arc::new(schema) };
+        let view = ViewTable::new(LogicalPlan::EmptyRelation(nothing), None);
+        self.provide(name.layer.as_str(), &name.table, Arc::new(view));
+        Ok(())
+    }
+
+    fn set_rows(&self, table: &Table, files: Option<Vec<String>>) {
+        let entry = Entry::Rows { table: Box::new(table.clone()), files };
+        self.set(table.name().layer.as_str(), &table.name().table, entry);
     }
 
     /// `schema.table` means `provider` from now on.
@@ -141,6 +169,10 @@ impl SchemaProvider for Schema {
                 return Err(external(error.hint("build it with `lake run`")));
             }
             Some(Entry::Mapping(mapping)) => super::mapping_table(&mapping).map_err(external)?,
+            Some(Entry::Rows { table, files: None }) => table.provider().await.map_err(external)?,
+            Some(Entry::Rows { table, files: Some(files) }) => {
+                table.provider_of(&files).await.map_err(external)?
+            }
             Some(Entry::Delta { store, name, version }) => {
                 let opened = Table::open(&store, &name, Some(version)).await.map_err(external)?;
                 let provider = opened.provider().await.map_err(external)?;

@@ -16,6 +16,7 @@ use sysinfo::{MemoryRefreshKind, System};
 
 use crate::config::{MemoryLimit, Settings, memory_limit};
 use crate::error::Result;
+use crate::job::{NEW, OLD};
 pub use catalogue::Catalogue;
 pub use functions::VERSION as FUNCTIONS_VERSION;
 pub use mapping::mapping_table;
@@ -25,6 +26,14 @@ pub use mapping::mapping_table;
 pub struct Engine {
     runtime: Arc<RuntimeEnv>,
     threads: usize,
+}
+
+/// What the names behind `new.` and `old.` mean to a job.
+pub struct Transition {
+    /// The rows that came to each table.
+    pub new: Arc<Catalogue>,
+    /// What each table was before.
+    pub old: Arc<Catalogue>,
 }
 
 impl Engine {
@@ -68,6 +77,15 @@ impl Engine {
             session.register_udf(function);
         }
         session.register_catalog(catalogue::CATALOG, catalogue);
+        session
+    }
+
+    /// A session of a job: beside the names of `catalogue`, those that mean what is new and what was there
+    /// before.
+    pub fn job_session(&self, catalogue: Arc<Catalogue>, transition: &Transition) -> SessionContext {
+        let session = self.session(catalogue);
+        session.register_catalog(NEW, transition.new.clone());
+        session.register_catalog(OLD, transition.old.clone());
         session
     }
 

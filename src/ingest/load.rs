@@ -17,7 +17,8 @@ use super::register::{self, LoadedFile};
 use super::{Arrival, Layout, Source};
 use crate::contract::{Contract, TableName};
 use crate::error::{Error, Result};
-use crate::table::{CommitRecord, Draft, FileWriter, Mode, Table, WriteOptions};
+use crate::quality::{Tallier, Tally};
+use crate::table::{CommitRecord, Draft, FileWriter, Mode, State, Table, Version, WriteOptions};
 
 /// Batches that may wait for a writer.
 const DEPTH: usize = 4;
@@ -32,6 +33,10 @@ pub struct Loading<'a> {
     pub options: &'a WriteOptions,
     /// How many readers and writers work at once.
     pub threads: usize,
+    /// The version of `ops.publications` that the run builds upon.
+    pub based_on: Option<Version>,
+    /// Takes the tally of the rows as they are read.
+    pub tallier: Tallier,
     /// Is told of rows as they are read.
     pub on_rows: Arc<dyn Fn(u64) + Send + Sync>,
 }
@@ -58,9 +63,9 @@ type Job = (Source, LoadedFile);
 /// register follows in a commit of its own; after a crash between the two, the next run finds what is missing.
 pub async fn load(
     arrival: Arrival,
-    bronze: &Table,
+    bronze: &State,
     contract: &Contract,
-    register: &Table,
+    register: &State,
     loading: &Loading<'_>,
 ) -> Result<(Ingested, Vec<Table>)> {
     let known = arrival.unchanged + arrival.known.len() as u64;
@@ -68,23 +73,27 @@ pub async fn load(
     let (mut tables, mut files) = (Vec::new(), arrival.known);
     if !arrival.new.is_empty() {
         let last_seq = arrival.new.last().map(|(_, file)| file.ingest_seq);
-        let (draft, loaded) = write_all(arrival.new, &arrival.layout, bronze, contract, loading).await?;
+        let writing = write_all(arrival.new, &arrival.layout, &bronze.newest, contract, loading);
+        let (draft, loaded, tally) = writing.await?;
         ingested.files = loaded.len() as u64;
         ingested.rows = check_rows(&arrival.table, &loaded, &draft)?;
         // Files without records are registered, but are no new version of a table that is there.
-        if draft.rows > 0 || bronze.version().is_none() {
+        if draft.rows > 0 || bronze.table.version().is_none() {
+            let before = bronze.table.record().map(|record| Tally::of_record(&record.tally));
             let record = CommitRecord {
                 run_id: loading.run_id.into(),
                 rows: draft.rows,
+                based_on: loading.based_on,
+                tally: before.map_or(tally.clone(), |before| tally.plus(&before)).to_record(),
                 ingest_seq: last_seq,
                 ..Default::default()
             };
-            tables.push(bronze.commit(contract, Mode::Append, draft, &record).await?);
+            tables.push(bronze.newest.commit(contract, Mode::Append(&bronze.table), draft, record).await?);
         }
         files.extend(loaded);
     }
     if !files.is_empty() {
-        tables.push(register::append(register, &files, loading.run_id, loading.at, loading.options).await?);
+        tables.push(register::append(register, &files, loading).await?);
     }
     Ok((ingested, tables))
 }
@@ -102,14 +111,15 @@ fn check_rows(table: &TableName, loaded: &[LoadedFile], draft: &Draft) -> Result
     Ok(draft.rows)
 }
 
-/// Reads sources on some threads while others encode what was read. Gives the files in the order of loading.
+/// Reads sources on some threads while others encode what was read. Gives the files in the order of loading,
+/// and the tally of their rows.
 async fn write_all(
     jobs: Vec<Job>,
     layout: &Layout,
     bronze: &Table,
     contract: &Contract,
     loading: &Loading<'_>,
-) -> Result<(Draft, Vec<LoadedFile>)> {
+) -> Result<(Draft, Vec<LoadedFile>, Tally)> {
     let schema = contract.schema();
     let (sender, receiver) = channel(DEPTH);
     let readers_wanted = loading.threads.min(jobs.len());
@@ -120,6 +130,7 @@ async fn write_all(
         run_id: loading.run_id.into(),
         at: loading.at,
         on_rows: loading.on_rows.clone(),
+        tallier: loading.tallier.clone(),
     });
     let (mut readers, mut writers) = (JoinSet::new(), JoinSet::new());
     for _ in 0..readers_wanted {
@@ -134,9 +145,13 @@ async fn write_all(
     drop(receiver);
     // Readers stop when nobody takes their rows, so a writer's own fault is looked at first.
     let draft = joined(writers).await?.into_iter().fold(Draft::default(), Draft::merge);
-    let mut loaded: Vec<LoadedFile> = joined(readers).await?.into_iter().flatten().collect();
-    loaded.sort_by_key(|file| file.ingest_seq);
-    Ok((draft, loaded))
+    let (mut loaded, mut tally) = (Vec::new(), loading.tallier.nothing());
+    for (files, rows) in joined(readers).await? {
+        loaded.extend(files);
+        tally = tally.plus(&rows);
+    }
+    loaded.sort_by_key(|file: &LoadedFile| file.ingest_seq);
+    Ok((draft, loaded, tally))
 }
 
 /// What all tasks gave, or the first error; the other tasks are then given up.
@@ -168,26 +183,33 @@ struct Reading {
     run_id: String,
     at: DateTime<Utc>,
     on_rows: Arc<dyn Fn(u64) + Send + Sync>,
+    tallier: Tallier,
 }
 
 impl Reading {
     /// Reads sources until none is left, here or, after an error, anywhere.
-    fn read_all(&self, rows: &Sender<RecordBatch>) -> Result<Vec<LoadedFile>> {
-        let mut loaded = Vec::new();
+    fn read_all(&self, rows: &Sender<RecordBatch>) -> Result<(Vec<LoadedFile>, Tally)> {
+        let (mut loaded, mut tally) = (Vec::new(), self.tallier.nothing());
         loop {
             let next = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            let Some(job) = next else { return Ok(loaded) };
-            let file = self.read(job, rows).inspect_err(|_| {
+            let Some(job) = next else { return Ok((loaded, tally)) };
+            let file = self.read(job, rows, &mut tally).inspect_err(|_| {
                 self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clear();
             })?;
             loaded.push(file);
         }
     }
 
-    fn read(&self, (source, mut file): Job, rows: &Sender<RecordBatch>) -> Result<LoadedFile> {
+    fn read(
+        &self,
+        (source, mut file): Job,
+        rows: &Sender<RecordBatch>,
+        tally: &mut Tally,
+    ) -> Result<LoadedFile> {
         let mut emit = |chunk: Chunk| {
             (self.on_rows)(chunk.rows() as u64);
             let batch = self.batch(&file, chunk)?;
+            *tally = tally.plus(&self.tallier.take(&batch)?);
             rows.blocking_send(batch).map_err(|_| Error::internal("the writers have stopped"))
         };
         let read = source.read(&self.layout, &mut emit)?;

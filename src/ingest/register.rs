@@ -12,9 +12,10 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use datafusion::prelude::SessionContext;
 
+use super::Loading;
 use crate::contract::{Contract, Layer, TableName};
 use crate::error::{Error, Result};
-use crate::table::{CommitRecord, Mode, Table, WriteOptions};
+use crate::table::{CommitRecord, Mode, State, Table};
 
 /// One line of the register.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,17 +145,25 @@ pub(super) async fn unregistered(
 
 /// Appends files to the register in one commit.
 pub(super) async fn append(
-    table: &Table,
+    register: &State,
     files: &[LoadedFile],
-    run_id: &str,
-    at: DateTime<Utc>,
-    options: &WriteOptions,
+    loading: &Loading<'_>,
 ) -> Result<Table> {
-    let contract = Contract::parse(Path::new("ops/files.toml"), register_name(), include_str!("files.toml"))?;
-    let mut writer = table.file_writer(&contract.schema(), options);
-    writer.write(&rows(&contract, files, run_id, at)?).await?;
-    let record = CommitRecord { run_id: run_id.into(), rows: files.len() as u64, ..Default::default() };
-    table.commit(&contract, Mode::Append, writer.close().await?, &record).await
+    let contract = contract()?;
+    let mut writer = register.newest.file_writer(&contract.schema(), loading.options);
+    writer.write(&rows(&contract, files, loading.run_id, loading.at)?).await?;
+    let record = CommitRecord {
+        run_id: loading.run_id.into(),
+        rows: files.len() as u64,
+        based_on: loading.based_on,
+        ..Default::default()
+    };
+    register.newest.commit(&contract, Mode::Append(&register.table), writer.close().await?, record).await
+}
+
+/// The contract of `ops.files`.
+pub fn contract() -> Result<Contract> {
+    Contract::parse(Path::new("ops/files.toml"), register_name(), include_str!("files.toml"))
 }
 
 fn rows(contract: &Contract, files: &[LoadedFile], run_id: &str, at: DateTime<Utc>) -> Result<RecordBatch> {

@@ -1,7 +1,8 @@
 //! Jobs: how each table's promise is kept. SQL text in, checked values out; never reads data.
 //!
 //! A job is `sql/<layer>/<table>.sql`: the path names the table, a header of comments says in prose what
-//! it is and how it writes, and one query says its rows. What it reads is read off the query.
+//! it is and how it writes, and one query says its rows. What it reads is read off the query: a table by its
+//! name, the rows that came to it since the job last ran as `new.<name>`, what it was then as `old.<name>`.
 
 mod graph;
 
@@ -18,11 +19,19 @@ use crate::contract::TableName;
 use crate::error::{Error, Result, io_error};
 pub use graph::Graph;
 
+/// The catalogue in which a table's name means the rows that came to it since the job last ran.
+pub const NEW: &str = "new";
+
+/// The catalogue in which a table's name means what it was when the job last ran.
+pub const OLD: &str = "old";
+
 /// How a job's rows become a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writes {
     /// The rows replace the table's rows.
     Full,
+    /// The rows are added to the table's rows.
+    Append,
     /// The rows are no table: they stream into the jobs that read them, computed once for all of these.
     Nothing,
 }
@@ -36,7 +45,7 @@ pub struct Query {
     pub doc: String,
     /// The text of the query, header included.
     pub sql: String,
-    /// The names of the tables it reads, sorted, as written: `schema.table`.
+    /// The names of the tables it reads, sorted, as written: `schema.table`, or `new.` or `old.` before that.
     pub reads: Vec<String>,
 }
 
@@ -85,10 +94,11 @@ impl Job {
             };
             match (key, value.trim()) {
                 ("writes", "full") => writes = Some(Writes::Full),
+                ("writes", "append") => writes = Some(Writes::Append),
                 ("writes", "nothing") => writes = Some(Writes::Nothing),
                 ("writes", other) => {
                     return Err(error(format!("`{name}` cannot write `{other}`"))
-                        .hint("`-- writes:` is `full` or `nothing`"));
+                        .hint("`-- writes:` is `full`, `append` or `nothing`"));
                 }
                 (key, _) => {
                     let error = error(format!("unknown header `{key}`"));
@@ -104,9 +114,29 @@ impl Job {
         Ok(Job { name, query, writes })
     }
 
-    /// The tables of the lake it reads.
+    /// The tables of the lake it reads, whole or what is new of them.
     pub fn reads(&self) -> impl Iterator<Item = TableName> + '_ {
+        self.whole().chain(self.new_rows_of())
+    }
+
+    /// The tables it reads whole, as they are.
+    pub fn whole(&self) -> impl Iterator<Item = TableName> + '_ {
         self.query.reads.iter().filter_map(|name| TableName::parse(name))
+    }
+
+    /// The tables of which it reads what is new.
+    pub fn new_rows_of(&self) -> impl Iterator<Item = TableName> + '_ {
+        self.prefixed(NEW)
+    }
+
+    /// The tables it reads as they were when it last ran.
+    pub fn old_rows_of(&self) -> impl Iterator<Item = TableName> + '_ {
+        self.prefixed(OLD)
+    }
+
+    fn prefixed<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = TableName> + 'a {
+        let names = self.query.reads.iter().filter_map(move |name| name.strip_prefix(prefix)?.strip_prefix('.'));
+        names.filter_map(TableName::parse)
     }
 }
 

@@ -1,7 +1,10 @@
-//! Judgements about data: expectations, keys, books. Compiled to queries, judged to verdicts; commits nothing.
+//! Judgements about data: expectations, keys, the ledger. Compiled to queries and to measures that are taken
+//! while rows pass by; judged to verdicts; commits nothing.
 
-mod books;
 mod expectations;
+mod ledger;
+mod tally;
 
-pub use books::{Balance, Entry, balance, decimal};
-pub use expectations::{Finding, audit};
+pub use expectations::{Audited, Verdict, audit, audit_query, set_queries};
+pub use ledger::{Balance, Entry, balance, decimal};
+pub use tally::{Measure, Tallier, Tally, count, measures_of, totals};

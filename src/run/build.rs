@@ -1,5 +1,6 @@
 //! Building: a step's queries run, their rows are written while they are computed, each table is committed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,14 +15,26 @@ use futures::future::try_join_all;
 use tokio::task::JoinSet;
 
 use super::fan::{Fan, pump};
-use super::plan::inputs_of;
-use super::{Event, Lake, Observer, Run, States, Step, TableOutcome, fingerprint, place};
+use super::plan::{inputs_of, stale};
+use super::{Action, Event, Lake, Observer, Run, States, Step, TableOutcome, fingerprint, place};
 use crate::contract::{Contract, TableName};
+use crate::engine::{Catalogue, Transition};
 use crate::error::{Error, Result};
-use crate::job::Job;
-use crate::table::{CommitRecord, Draft, FileWriter, Mode, Table};
+use crate::job::{Job, Writes};
+use crate::quality::{Tallier, Tally, measures_of};
+use crate::table::{Change, CommitRecord, Draft, FileWriter, Mode, State, Table, Version};
+
+/// What a step reads under the names behind `new.` and `old.`, if it need not read everything.
+struct Increment {
+    /// The rows that came to each input since the step was last built, by the files they lie in.
+    new: BTreeMap<TableName, Vec<String>>,
+    /// The versions that the inputs had then.
+    old: BTreeMap<TableName, Version>,
+}
 
 /// Builds the tables of a step and commits each; readers do not see them before they are published.
+///
+/// Gives nothing when a table that the step reads turned out not to have changed.
 pub(super) async fn build(
     lake: &Lake,
     run: &Run,
@@ -29,10 +42,15 @@ pub(super) async fn build(
     states: &States,
 ) -> Result<Vec<(Table, TableOutcome)>> {
     let clock = Instant::now();
+    if !step.forced && !is_stale(lake, run, step, states)? {
+        return Ok(Vec::new());
+    }
     for table in &step.tables {
         lake.observer.event(Event::Started { table: table.clone() });
     }
-    let session = lake.engine.session(run.catalogue.clone());
+    let increment = if step.forced { None } else { increment(lake, run, step, states).await? };
+    let transition = transition(lake, step, states, increment.as_ref())?;
+    let session = lake.engine.job_session(run.catalogue.clone(), &transition);
     let mut pumps = JoinSet::new();
     let plans = plan_step(lake, run, step, &session, &mut pumps).await?;
     let drafts =
@@ -42,25 +60,122 @@ pub(super) async fn build(
     while let Some(pumped) = pumps.join_next().await {
         pumped.map_err(|e| Error::internal(format!("a view stopped: {e}")))?;
     }
+    let rows_in = rows_in(lake, step, states, increment.as_ref());
     let mut built = Vec::new();
-    for (name, draft) in step.tables.iter().zip(drafts) {
+    for (name, (draft, tally)) in step.tables.iter().zip(drafts) {
+        let (written, bytes) = (draft.rows, draft.bytes());
+        let table = commit(lake, run, states, name, draft, tally, increment.is_some()).await?;
         let outcome = TableOutcome {
             table: name.clone(),
-            built: true,
+            action: if increment.is_some() { Action::Increment } else { Action::Whole },
             reason: step.reason(name),
-            rows_in: step.inputs.iter().filter_map(|input| Some(states.get(input)?.table.size().rows)).sum(),
-            rows: draft.rows,
+            rows_in,
+            rows_out: written,
+            rows: table.size().rows,
+            bytes,
+            inputs: table.record().map(|record| record.inputs.clone()).unwrap_or_default(),
+            version: table.version(),
             seconds: clock.elapsed().as_secs_f64(),
         };
-        let table = commit(lake, run, states, name, draft).await?;
-        lake.observer.event(Event::Finished {
-            table: name.clone(),
-            rows: outcome.rows,
-            seconds: outcome.seconds,
-        });
+        lake.observer.event(Event::Finished { table: name.clone(), rows: written, seconds: outcome.seconds });
         built.push((table, outcome));
     }
     Ok(built)
+}
+
+fn is_stale(lake: &Lake, run: &Run, step: &Step, states: &States) -> Result<bool> {
+    for name in &step.tables {
+        if !stale(&lake.project, states, name, &BTreeSet::new(), run.as_of)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What is new to a step; none when it must be built whole: it reads no table's new rows, its text changed, or
+/// an input lost rows.
+async fn increment(lake: &Lake, run: &Run, step: &Step, states: &States) -> Result<Option<Increment>> {
+    let jobs = jobs_of(lake, step)?;
+    let news: BTreeSet<TableName> = jobs.iter().flat_map(|job| job.new_rows_of()).collect();
+    let Some(record) = states.expect(&step.tables[0])?.table.record().filter(|_| !news.is_empty()) else {
+        return Ok(None);
+    };
+    for name in &step.tables {
+        let then = states.expect(name)?.table.record().map(|record| &record.fingerprint);
+        let now = fingerprint::of(&lake.project, name, run.as_of)?;
+        if then.is_none_or(|then| !fingerprint::differences(then, &now).is_empty()) {
+            return Ok(None);
+        }
+    }
+    // Rows that stay were made from what is read whole: it must not have changed.
+    let appends = jobs.iter().any(|job| job.writes == Writes::Append);
+    let whole = jobs.iter().flat_map(|job| job.whole()).filter(|name| lake.project.contracts.contains_key(name));
+    for name in whole.filter(|_| appends) {
+        let then = record.inputs.get(&name.to_string()).copied();
+        if !step.tables.contains(&name) && then != states.expect(&name)?.table.content() {
+            return Ok(None);
+        }
+    }
+    let mut increment = Increment { new: BTreeMap::new(), old: BTreeMap::new() };
+    for name in news {
+        let Some(then) = record.inputs.get(&name.to_string()) else { return Ok(None) };
+        let Change::Appended(files) = states.expect(&name)?.table.changes_since(*then).await? else {
+            return Ok(None);
+        };
+        increment.old.insert(name.clone(), *then);
+        increment.new.insert(name, files);
+    }
+    Ok(Some(increment))
+}
+
+/// The names behind `new.` and `old.` for the jobs of a step: of an increment, or of everything as if nothing
+/// had been there.
+fn transition(
+    lake: &Lake,
+    step: &Step,
+    states: &States,
+    increment: Option<&Increment>,
+) -> Result<Transition> {
+    let transition = Transition { new: Catalogue::new(), old: Catalogue::new() };
+    for job in jobs_of(lake, step)? {
+        for name in job.new_rows_of() {
+            let table = &states.expect(&name)?.table;
+            match increment.map(|increment| &increment.new[&name]) {
+                None => transition.new.open(table),
+                Some(files) if files.is_empty() => {
+                    transition.new.empty(&name, &lake.project.contract(&name)?.schema())?;
+                }
+                Some(files) => transition.new.open_files(table, files),
+            }
+        }
+        for name in job.old_rows_of() {
+            match increment {
+                None => transition.old.empty(&name, &lake.project.contract(&name)?.schema())?,
+                Some(_) if step.tables.contains(&name) => transition.old.open(&states.expect(&name)?.table),
+                Some(increment) => transition.old.pin(&lake.store, &name, increment.old[&name]),
+            }
+        }
+    }
+    Ok(transition)
+}
+
+/// The rows that a step reads: of inputs whose new rows suffice, those.
+fn rows_in(lake: &Lake, step: &Step, states: &States, increment: Option<&Increment>) -> u64 {
+    let rows = |input: &TableName| {
+        let table = &states.get(input)?.table;
+        let new = increment.and_then(|increment| increment.new.get(input));
+        let is_whole = || jobs_of(lake, step).is_ok_and(|jobs| jobs.iter().any(|job| job.whole().any(|w| w == *input)));
+        Some(match new {
+            Some(files) if !is_whole() => table.size_of(files).rows,
+            _ => table.size().rows,
+        })
+    };
+    step.inputs.iter().filter_map(rows).sum()
+}
+
+/// The jobs of a step: its view's and its tables'.
+fn jobs_of<'a>(lake: &'a Lake, step: &Step) -> Result<Vec<&'a Job>> {
+    step.view.iter().chain(&step.tables).map(|name| job_of(lake, name)).collect()
 }
 
 /// The physical plans of a step's tables; a view they share is started and feeds them through `pumps`.
@@ -101,7 +216,7 @@ async fn physical_plan(
     session.sql(&job.query.sql).await.map_err(at)?.create_physical_plan().await.map_err(at)
 }
 
-/// Writes the rows of a plan, one writer a partition.
+/// Writes the rows of a plan, one writer a partition, and takes their tally.
 async fn write(
     lake: &Lake,
     run: &Run,
@@ -109,36 +224,54 @@ async fn write(
     session: &SessionContext,
     name: &TableName,
     plan: Arc<dyn ExecutionPlan>,
-) -> Result<Draft> {
+) -> Result<(Draft, Tally)> {
     let contract = lake.project.contract(name)?;
-    let table = &states.expect(name)?.table;
+    let table = &states.expect(name)?.newest;
+    let schema = contract.schema();
+    let tallier = Tallier::new(session, &schema, &measures_of(&lake.project, contract))
+        .map_err(|e| e.detail(format!("in {}", contract.path.display())))?;
     let mut writers = JoinSet::new();
     for rows in execute_stream_partitioned(plan, session.task_ctx())? {
-        let schema = contract.schema();
-        let writer = table.file_writer(&schema, &run.options);
-        writers.spawn(write_partition(rows, writer, schema, name.clone(), lake.observer.clone()));
+        let part = Part {
+            name: name.clone(),
+            schema: schema.clone(),
+            tallier: tallier.clone(),
+            observer: lake.observer.clone(),
+        };
+        writers.spawn(part.write(rows, table.file_writer(&schema, &run.options)));
     }
-    let mut draft = Draft::default();
+    let mut all = (Draft::default(), tallier.nothing());
     while let Some(part) = writers.join_next().await {
         let part = part.map_err(|e| Error::internal(format!("a writer of `{name}` stopped: {e}")))?;
-        draft = draft.merge(part.map_err(|e| e.detail(format!("while building `{name}`")))?);
+        let (draft, tally) = part.map_err(|e| e.detail(format!("while building `{name}`")))?;
+        all = (all.0.merge(draft), all.1.plus(&tally));
     }
-    Ok(draft)
+    Ok(all)
 }
 
-async fn write_partition(
-    mut rows: SendableRecordBatchStream,
-    mut writer: FileWriter,
+/// One partition of a table's rows on their way into files.
+struct Part {
+    name: TableName,
     schema: SchemaRef,
-    table: TableName,
+    tallier: Tallier,
     observer: Arc<dyn Observer>,
-) -> Result<Draft> {
-    while let Some(batch) = rows.next().await {
-        let batch = conform(&batch?, &schema)?;
-        writer.write(&batch).await?;
-        observer.event(Event::Wrote { table: table.clone(), rows: batch.num_rows() as u64 });
+}
+
+impl Part {
+    async fn write(
+        self,
+        mut rows: SendableRecordBatchStream,
+        mut writer: FileWriter,
+    ) -> Result<(Draft, Tally)> {
+        let mut tally = self.tallier.nothing();
+        while let Some(batch) = rows.next().await {
+            let batch = conform(&batch?, &self.schema)?;
+            tally = tally.plus(&self.tallier.take(&batch)?);
+            writer.write(&batch).await?;
+            self.observer.event(Event::Wrote { table: self.name.clone(), rows: batch.num_rows() as u64 });
+        }
+        Ok((writer.close().await?, tally))
     }
-    writer.close().await
 }
 
 /// The batch with exactly the promised types; a NULL where none was promised is an error.
@@ -163,18 +296,35 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     RecordBatch::try_new(schema.clone(), columns).map_err(|e| Error::internal(e.to_string()))
 }
 
-async fn commit(lake: &Lake, run: &Run, states: &States, name: &TableName, draft: Draft) -> Result<Table> {
+/// Commits what was written; to the rows that were there when it is an increment of a table that appends.
+async fn commit(
+    lake: &Lake,
+    run: &Run,
+    states: &States,
+    name: &TableName,
+    draft: Draft,
+    tally: Tally,
+    is_increment: bool,
+) -> Result<Table> {
+    let State { newest, table } = states.expect(name)?;
+    let appends = is_increment && job_of(lake, name)?.writes == Writes::Append;
+    let (mode, tally) = match table.record().filter(|_| appends) {
+        Some(before) => (Mode::Append(table), tally.plus(&Tally::of_record(&before.tally))),
+        None => (Mode::Replace, tally),
+    };
     let versions = inputs_of(&lake.project, name)
         .into_iter()
-        .filter_map(|input| Some((input.to_string(), states.get(&input)?.table.version()?)));
+        .filter_map(|input| Some((input.to_string(), states.get(&input)?.table.content()?)));
     let record = CommitRecord {
         run_id: run.id.clone(),
-        fingerprint: fingerprint::of(&lake.project, name)?,
+        fingerprint: fingerprint::of(&lake.project, name, run.as_of)?,
         inputs: versions.collect(),
         rows: draft.rows,
-        ingest_seq: None,
+        based_on: run.based_on,
+        tally: tally.to_record(),
+        ..Default::default()
     };
-    states.expect(name)?.table.commit(lake.project.contract(name)?, Mode::Replace, draft, &record).await
+    newest.commit(lake.project.contract(name)?, mode, draft, record).await
 }
 
 fn job_of<'a>(lake: &'a Lake, name: &TableName) -> Result<&'a Job> {

@@ -13,9 +13,10 @@ use datafusion::prelude::SessionContext;
 use super::{Lake, state};
 use crate::config::with_nearest;
 use crate::contract::{Contract, TableName};
-use crate::engine::Catalogue;
+use crate::engine::{Catalogue, Transition};
 use crate::error::{Error, Result};
 use crate::job::{Job, Query, Writes};
+use crate::quality::{Tallier, measures_of, set_queries};
 
 /// What was checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub struct Checked {
     pub contracts: usize,
     /// Jobs, views included.
     pub jobs: usize,
-    /// Books and analyses.
+    /// Audits and analyses.
     pub queries: usize,
 }
 
@@ -39,8 +40,10 @@ pub async fn check(lake: &Lake) -> Result<Checked> {
         let empty = Arc::new(EmptyTable::new(contract.schema()));
         catalogue.provide(contract.name.layer.as_str(), &contract.name.table, empty);
     }
-    catalogue.provide("lake", "run", state::parameters("check", lake.clock.now())?);
-    let session = lake.engine.session(catalogue.clone());
+    catalogue.provide("lake", "run", state::run_table("check", lake.clock.now())?);
+    catalogue.provide("lake", "parameters", state::parameters_table(None)?);
+    let transition = Transition { new: catalogue.clone(), old: catalogue.clone() };
+    let session = lake.engine.job_session(catalogue.clone(), &transition);
     for name in project.graph.order() {
         let Some(job) = project.jobs.get(name) else { continue };
         let made = plan(&session, &job.query).await?;
@@ -53,19 +56,19 @@ pub async fn check(lake: &Lake) -> Result<Checked> {
                 let view = Arc::new(EmptyTable::new(made));
                 catalogue.provide(name.layer.as_str(), &name.table, view);
             }
-            Writes::Full => compare(job, project.contract(name)?, &made)?,
+            Writes::Full | Writes::Append => compare(job, project.contract(name)?, &made)?,
         }
     }
     for contract in project.contracts.values() {
-        check_expectations(&session, contract).await?;
+        check_judgement(lake, &session, contract).await?;
     }
-    for query in project.books.values().chain(project.analyses.values()) {
+    for query in project.audits.values().chain(project.analyses.values()) {
         plan(&session, query).await?;
     }
     Ok(Checked {
         contracts: project.contracts.len(),
         jobs: project.jobs.len(),
-        queries: project.books.len() + project.analyses.len(),
+        queries: project.audits.len() + project.analyses.len(),
     })
 }
 
@@ -185,14 +188,13 @@ fn same_type(made: &DataType, promised: &DataType) -> bool {
     Contract::type_name(made) == Contract::type_name(promised)
 }
 
-async fn check_expectations(session: &SessionContext, contract: &Contract) -> Result<()> {
-    for (name, expectation) in &contract.expectations {
-        let query =
-            format!("select count(*) filter (where not ({})) from {}", expectation.condition, contract.name);
+/// What a contract expects and reconciles can be counted, added up and asked.
+async fn check_judgement(lake: &Lake, session: &SessionContext, contract: &Contract) -> Result<()> {
+    let at = |error: Error| error.detail(format!("in {}", contract.path.display()));
+    Tallier::new(session, &contract.schema(), &measures_of(&lake.project, contract)).map_err(at)?;
+    for query in set_queries(contract, lake.clock.now()) {
         let planned = async { session.sql(&query).await?.into_optimized_plan() }.await;
-        planned.map_err(|e| {
-            Error::from(e).detail(format!("in the expectation `{name}` of {}", contract.path.display()))
-        })?;
+        planned.map_err(|e| at(e.into()))?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use futures::future::try_join_all;
 use tempfile::TempDir;
 
@@ -25,11 +25,12 @@ use crate::engine::{Catalogue, Engine};
 use crate::error::{Error, Result, io_error};
 use crate::ingest::{Arrival, Ingested};
 use crate::project::Project;
-use crate::quality::{Balance, Finding};
-use crate::table::{Publication, Publications, Store, Table, WriteOptions};
+use crate::quality::{Balance, Verdict};
+use crate::table::{Publication, Publications, Store, Table, Version, WriteOptions};
 pub use check::{Checked, check, place};
+use plan::Asked;
 pub use plan::{Plan, Step};
-pub use state::{State, States};
+pub use state::States;
 
 /// What a run is asked for.
 #[derive(Clone, Debug, Default)]
@@ -38,8 +39,10 @@ pub struct Request {
     pub layer: Option<Layer>,
     /// Build these tables, as [`Graph::select`](crate::job::Graph::select) reads them.
     pub select: Option<String>,
-    /// Build them whether they are stale or not.
+    /// Build them whole, whether they are stale or not.
     pub full_refresh: bool,
+    /// The day that recency is counted from; the day after the last in the data when nothing is said.
+    pub as_of: Option<NaiveDate>,
 }
 
 /// Something that happened during a run, to a table unless it concerns all of them.
@@ -87,19 +90,38 @@ pub struct Lake {
     pub observer: Arc<dyn Observer>,
 }
 
+/// What was done about a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It was left alone.
+    Skipped,
+    /// It was built from everything.
+    Whole,
+    /// It was built from what is new.
+    Increment,
+}
+
 /// What became of one table in a run.
 #[derive(Clone, Debug)]
 pub struct TableOutcome {
     /// The table.
     pub table: TableName,
-    /// Whether it was built.
-    pub built: bool,
-    /// Why it was built or not, in words.
+    /// What was done.
+    pub action: Action,
+    /// Why, in words.
     pub reason: String,
-    /// Rows read from its inputs, if it was built.
+    /// Rows read from its inputs.
     pub rows_in: u64,
+    /// Rows written.
+    pub rows_out: u64,
     /// Rows it has.
     pub rows: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// The versions of its inputs.
+    pub inputs: BTreeMap<String, Version>,
+    /// Its version.
+    pub version: Option<Version>,
     /// Seconds it took.
     pub seconds: f64,
 }
@@ -122,10 +144,10 @@ pub struct Summary {
 /// How what is new was judged; nothing when nothing is new.
 #[derive(Clone, Debug, Default)]
 pub struct Judgement {
-    /// The books that were balanced.
-    pub books: Vec<Balance>,
-    /// Expectations that rows fail and that only warn.
-    pub warnings: Vec<(TableName, Finding)>,
+    /// The crossings that were reconciled.
+    pub balances: Vec<Balance>,
+    /// The expectations that were looked at.
+    pub verdicts: Vec<Verdict>,
     /// Whether something new was published.
     pub published: bool,
 }
@@ -144,6 +166,9 @@ pub(crate) struct Run {
     pub(crate) started_at: DateTime<Utc>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) options: WriteOptions,
+    /// The version of `ops.publications` that it builds upon.
+    pub(crate) based_on: Option<Version>,
+    pub(crate) as_of: Option<NaiveDate>,
     /// Where what is fetched stays for as long as the run.
     pub(crate) downloads: TempDir,
 }
@@ -165,29 +190,32 @@ impl Lake {
         check(self).await?;
         self.store.check_format().await?;
         let targets = self.targets(request)?;
-        let states = States::load(self).await?;
-        let catalogue = self.newest(&states);
+        let publications = Publications::open(&self.store).await?;
+        let states = States::load(self, &publications).await?;
+        let catalogue = self.names();
+        open_all(&catalogue, &states);
         let downloads = downloads()?;
         let arrivals = self.arrivals(&targets, &states, &catalogue, downloads.path()).await?;
         let changed = arrivals.iter().filter(|a| !a.new.is_empty()).map(|a| a.table.clone()).collect();
-        Ok((Plan::new(self, &states, &targets, &changed, request.full_refresh)?, arrivals))
+        Ok((Plan::new(self, &states, &targets, &changed, request.asked())?, arrivals))
     }
 
     /// Brings the tables that are asked for, and whatever they are made from, up to date and publishes them.
     pub async fn run(&self, request: &Request) -> Result<Summary> {
         let clock = Instant::now();
-        let run = self.start()?;
+        let mut run = self.start(request.as_of)?;
         let _lock = self.store.lock(&run.id)?;
         check(self).await?;
         self.store.initialise().await?;
         let targets = self.targets(request)?;
         let publications = Publications::open(&self.store).await?;
-        let mut states = States::load(self).await?;
-        self.pin_newest(&run.catalogue, &states);
+        run.based_on = publications.table().version();
+        let mut states = States::load(self, &publications).await?;
+        open_all(&run.catalogue, &states);
         let arrivals = self.arrivals(&targets, &states, &run.catalogue, run.downloads.path()).await?;
         let ingested = self.load_all(&run, arrivals, &mut states).await?;
         self.check_delivered(&ingested, &states)?;
-        let plan = Plan::new(self, &states, &targets, &BTreeSet::new(), request.full_refresh)?;
+        let plan = Plan::new(self, &states, &targets, &BTreeSet::new(), request.asked())?;
         let stale = plan.steps.iter().filter(|step| step.build).count();
         tracing::info!(run_id = run.id, steps = plan.steps.len(), stale, "planned");
         let outcomes = self.build(&run, &plan, &mut states).await?;
@@ -226,13 +254,14 @@ impl Lake {
         catalogue
     }
 
-    fn start(&self) -> Result<Run> {
+    fn start(&self, as_of: Option<NaiveDate>) -> Result<Run> {
         let started_at = self.clock.now();
         let id = run_id(started_at);
         let catalogue = self.names();
-        catalogue.provide("lake", "run", state::parameters(&id, started_at)?);
+        catalogue.provide("lake", "run", state::run_table(&id, started_at)?);
+        catalogue.provide("lake", "parameters", state::parameters_table(as_of)?);
         let options = WriteOptions::new(&self.project.config.settings.write)?;
-        Ok(Run { id, started_at, catalogue, options, downloads: downloads()? })
+        Ok(Run { id, started_at, catalogue, options, based_on: None, as_of, downloads: downloads()? })
     }
 
     /// The tables a request means, without those that they are made from.
@@ -253,19 +282,6 @@ impl Lake {
         Ok(targets)
     }
 
-    /// The names of a project, each table at its newest version.
-    fn newest(&self, states: &States) -> Arc<Catalogue> {
-        let catalogue = self.names();
-        self.pin_newest(&catalogue, states);
-        catalogue
-    }
-
-    fn pin_newest(&self, catalogue: &Catalogue, states: &States) {
-        for (name, version) in states.versions() {
-            catalogue.pin(&self.store, name, version);
-        }
-    }
-
     /// Builds the stale steps of a plan, as many at once as do not wait for each other.
     async fn build(
         &self,
@@ -274,31 +290,49 @@ impl Lake {
         states: &mut States,
     ) -> Result<BTreeMap<TableName, TableOutcome>> {
         let mut outcomes: BTreeMap<TableName, TableOutcome> = BTreeMap::new();
-        self.pin_newest(&run.catalogue, states);
+        open_all(&run.catalogue, states);
         for wave in plan.waves() {
             let built = try_join_all(wave.iter().map(|step| build::build(self, run, step, states))).await?;
             for (table, outcome) in built.into_iter().flatten() {
-                run.catalogue.pin(&self.store, table.name(), table.version().unwrap_or_default());
-                states.update(table).await?;
+                run.catalogue.open(&table);
+                states.update(table);
                 outcomes.insert(outcome.table.clone(), outcome);
             }
         }
-        for step in plan.steps.iter().filter(|step| !step.build) {
-            for table in &step.tables {
-                let size = states.get(table).map(|state| state.table.size()).unwrap_or_default();
+        for step in &plan.steps {
+            for name in step.tables.iter().filter(|name| !outcomes.contains_key(*name)).collect::<Vec<_>>() {
+                let table = &states.expect(name)?.table;
+                let turned_out = if step.build { ": nothing new in it" } else { "" };
                 outcomes.insert(
-                    table.clone(),
+                    name.clone(),
                     TableOutcome {
-                        table: table.clone(),
-                        built: false,
-                        reason: step.reason(table),
+                        table: name.clone(),
+                        action: Action::Skipped,
+                        reason: format!("{}{turned_out}", step.reason(name)),
                         rows_in: 0,
-                        rows: size.rows,
+                        rows_out: 0,
+                        rows: table.size().rows,
+                        bytes: 0,
+                        inputs: table.record().map(|record| record.inputs.clone()).unwrap_or_default(),
+                        version: table.version(),
                         seconds: 0.0,
                     },
                 );
             }
         }
         Ok(outcomes)
+    }
+}
+
+impl Request {
+    fn asked(&self) -> Asked {
+        Asked { full_refresh: self.full_refresh, as_of: self.as_of }
+    }
+}
+
+/// Each name means its table as the run finds it.
+fn open_all(catalogue: &Catalogue, states: &States) {
+    for (_, table) in states.tables() {
+        catalogue.open(table);
     }
 }

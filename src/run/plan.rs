@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
+
 use super::fingerprint;
 use super::{Lake, States};
 use crate::contract::{Layer, TableName};
@@ -18,6 +20,8 @@ pub struct Step {
     pub tables: Vec<TableName>,
     /// Whether they are built.
     pub build: bool,
+    /// Whether they are built because it was asked for, stale or not.
+    pub forced: bool,
     /// Why each of them is stale; a table without reasons is fresh.
     reasons: BTreeMap<TableName, Vec<String>>,
     /// The tables the step reads and does not itself make.
@@ -35,6 +39,15 @@ impl Step {
     }
 }
 
+/// What a run is asked for beyond its tables.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asked {
+    /// Every target is built whole, stale or not.
+    pub full_refresh: bool,
+    /// The day that recency is counted from.
+    pub as_of: Option<NaiveDate>,
+}
+
 /// The steps of a run in the order of promotion.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
@@ -45,28 +58,29 @@ pub struct Plan {
 impl Plan {
     /// Plans `targets`; of what they are made from only what is stale is built.
     ///
-    /// `changing` are bronze tables that are about to receive new rows; `full_refresh` builds every target.
+    /// `changing` are bronze tables that are about to receive new rows.
     pub(super) fn new(
         lake: &Lake,
         states: &States,
         targets: &BTreeSet<TableName>,
         changing: &BTreeSet<TableName>,
-        full_refresh: bool,
+        asked: Asked,
     ) -> Result<Plan> {
         let project = &lake.project;
         let wanted = project.graph.with_ancestors(targets.iter().cloned());
         let mut changing = changing.clone();
         let mut plan = Plan::default();
         for name in project.graph.order().iter().filter(|name| wanted.contains(name)) {
-            let is_table = project.jobs.get(name).is_some_and(|job| job.writes == Writes::Full);
+            let is_table = project.jobs.get(name).is_some_and(|job| job.writes != Writes::Nothing);
             if !is_table || plan.steps.iter().any(|step| step.tables.contains(name)) {
                 continue;
             }
             let mut step = step_of(project, name);
             for table in &step.tables {
-                let mut reasons = stale(project, states, table, &changing)?;
-                if full_refresh && targets.contains(table) {
+                let mut reasons = stale(project, states, table, &changing, asked.as_of)?;
+                if asked.full_refresh && targets.contains(table) {
                     reasons.push("full refresh".into());
+                    step.forced = true;
                 }
                 step.build |= !reasons.is_empty();
                 step.reasons.insert(table.clone(), reasons);
@@ -108,14 +122,10 @@ impl Plan {
 
 /// The step that makes `name`: with it, all tables that read the same view.
 fn step_of(project: &Project, name: &TableName) -> Step {
-    let is_view = |name: &TableName| project.jobs.get(name).is_some_and(|job| job.writes == Writes::Nothing);
-    let view = project.graph.parents(name).find(|parent| is_view(parent)).cloned();
-    let tables: Vec<TableName> = match &view {
-        Some(view) => project.graph.children(view).cloned().collect(),
-        None => vec![name.clone()],
-    };
+    let view = project.graph.parents(name).find(|parent| project.is_view(parent)).cloned();
+    let tables = project.step_tables(name);
     let inputs = tables.iter().flat_map(|table| inputs_of(project, table)).collect();
-    Step { view, tables, build: false, reasons: BTreeMap::new(), inputs }
+    Step { view, tables, build: false, forced: false, reasons: BTreeMap::new(), inputs }
 }
 
 /// The tables that `name` is made from, with views replaced by what they read.
@@ -132,29 +142,30 @@ pub(super) fn inputs_of(project: &Project, name: &TableName) -> BTreeSet<TableNa
 }
 
 /// Why a table is not what its text and its inputs say it should be.
-fn stale(
+pub(super) fn stale(
     project: &Project,
     states: &States,
     name: &TableName,
     changing: &BTreeSet<TableName>,
+    as_of: Option<NaiveDate>,
 ) -> Result<Vec<String>> {
-    let state = states.expect(name)?;
-    if state.table.version().is_none() {
+    let table = &states.expect(name)?.table;
+    if table.version().is_none() {
         return Ok(vec!["never built".into()]);
     }
-    let Some(record) = &state.record else {
+    let Some(record) = table.record() else {
         return Ok(vec!["last written by another program".into()]);
     };
-    let mut reasons = fingerprint::differences(&record.fingerprint, &fingerprint::of(project, name)?);
+    let mut reasons = fingerprint::differences(&record.fingerprint, &fingerprint::of(project, name, as_of)?);
     for input in inputs_of(project, name) {
-        let then = record.inputs.get(&input.to_string());
-        let now = states.expect(&input)?.table.version();
+        let then = record.inputs.get(&input.to_string()).copied();
+        let now = states.expect(&input)?.table.content();
         if changing.contains(&input) {
-            let change = if input.layer == Layer::Bronze { "has new files" } else { "is rebuilt" };
+            let change = if input.layer == Layer::Bronze { "has new files" } else { "changes" };
             reasons.push(format!("{input} {change}"));
-        } else if then != now.as_ref() {
-            let number = |version: Option<&u64>| version.map_or("none".to_string(), u64::to_string);
-            reasons.push(format!("{input} {} → {}", number(then), number(now.as_ref())));
+        } else if then != now {
+            let number = |version: Option<u64>| version.map_or("none".to_string(), |v| v.to_string());
+            reasons.push(format!("{input} {} → {}", number(then), number(now)));
         }
     }
     Ok(reasons)

@@ -7,24 +7,26 @@ use std::time::Instant;
 
 use futures::future::try_join_all;
 
-use super::{Event, Lake, Run, States};
+use super::{Event, Lake, Run, States, open_all};
 use crate::contract::{Layer, TableName};
 use crate::engine::Catalogue;
 use crate::error::{Error, Result};
 use crate::ingest::{self, Arrival, Ingested, Loading, Register};
+use crate::quality::{Tallier, measures_of};
 use crate::table::Publications;
 
 impl Lake {
     /// Loads the files at `locations` into the bronze table `source` and publishes it; without locations,
     /// what has landed for it.
     pub async fn ingest(&self, source: &str, locations: &[String]) -> Result<Ingested> {
-        let run = self.start()?;
+        let mut run = self.start(None)?;
         let _lock = self.store.lock(&run.id)?;
         self.store.initialise().await?;
         let table = TableName::new(Layer::Bronze, source);
         let publications = Publications::open(&self.store).await?;
-        let mut states = States::load(self).await?;
-        self.pin_newest(&run.catalogue, &states);
+        run.based_on = publications.table().version();
+        let mut states = States::load(self, &publications).await?;
+        open_all(&run.catalogue, &states);
         let arrival = self.receive(&table, locations, &states, &run.catalogue, run.downloads.path()).await?;
         let loaded = self.load_all(&run, vec![arrival], &mut states).await?;
         self.conclude(&run, &publications, &states).await?;
@@ -80,7 +82,7 @@ impl Lake {
         catalogue: &Arc<Catalogue>,
     ) -> Result<Register> {
         let session = self.engine.session(catalogue.clone());
-        let last_seq = states.expect(table)?.table.last_record().await?.and_then(|record| record.ingest_seq);
+        let last_seq = states.expect(table)?.table.record().and_then(|record| record.ingest_seq);
         Register::load(&session, &states.expect(&ingest::register_name())?.table, table, last_seq).await
     }
 
@@ -95,24 +97,26 @@ impl Lake {
             let clock = Instant::now();
             let (table, observer) = (arrival.table.clone(), self.observer.clone());
             let read = table.clone();
+            let contract = self.project.contract(&table)?;
+            let session = self.engine.session(run.catalogue.clone());
+            let measures = measures_of(&self.project, contract);
             let loading = Loading {
+                based_on: run.based_on,
+                tallier: Tallier::new(&session, &contract.schema(), &measures)?,
                 run_id: &run.id,
                 at: run.started_at,
                 options: &run.options,
                 threads: self.engine.threads(),
                 on_rows: Arc::new(move |rows| observer.event(Event::Read { table: read.clone(), rows })),
             };
-            let bronze = &states.expect(&table)?.table;
-            let files = &states.expect(&ingest::register_name())?.table;
-            let contract = self.project.contract(&table)?;
+            let bronze = states.expect(&table)?;
+            let files = states.expect(&ingest::register_name())?;
             let (ingested, tables) = ingest::load(arrival, bronze, contract, files, &loading).await?;
             if ingested.files > 0 {
                 let (rows, seconds) = (ingested.rows, clock.elapsed().as_secs_f64());
                 self.observer.event(Event::Finished { table: table.clone(), rows, seconds });
             }
-            for table in tables {
-                states.update(table).await?;
-            }
+            tables.into_iter().for_each(|table| states.update(table));
             tracing::info!(table = %ingested.table, files = ingested.files, rows = ingested.rows, "ingested");
             all.push(ingested);
         }

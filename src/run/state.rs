@@ -1,12 +1,13 @@
-//! What the tables of a lake are before and during a run: their newest versions and why they are so.
+//! What the tables of a lake are before and during a run, and why they are so.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::arrow::array::{
     ArrayRef, Date32Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
 };
+use datafusion::arrow::datatypes::Date32Type;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use futures::future::try_join_all;
@@ -15,30 +16,47 @@ use super::Lake;
 use crate::contract::TableName;
 use crate::error::{Error, Result};
 use crate::ingest;
-use crate::table::{CommitRecord, Table, Version};
+use crate::table::{Publications, State, Table};
 
-/// A table at its newest version.
-#[derive(Clone)]
-pub struct State {
-    /// The table.
-    pub table: Table,
-    /// Why it is as it is; none when it was never built, or by another program.
-    pub record: Option<CommitRecord>,
-}
-
-/// The tables of a lake at their newest versions, the register of loaded files included.
+/// The tables of a lake as a run finds them, the register of loaded files included.
 pub struct States(BTreeMap<TableName, State>);
 
 impl States {
     /// Opens every table that has a contract, and the register.
-    pub async fn load(lake: &Lake) -> Result<States> {
+    ///
+    /// A run builds upon what is published. A newer version counts only when a run that started from the same
+    /// publication left it, or when it merely rearranges the files of the published one.
+    pub async fn load(lake: &Lake, publications: &Publications) -> Result<States> {
         let names = lake.project.contracts.keys().cloned().chain([ingest::register_name()]);
         let opened = names.map(|name| async move {
-            let table = Table::open(&lake.store, &name, None).await?;
-            let record = table.record().await?;
-            Ok::<_, Error>((name, State { table, record }))
+            let state = load(lake, publications, &name).await?;
+            Ok::<_, Error>((name, state))
         });
-        Ok(States(try_join_all(opened).await?.into_iter().collect()))
+        let mut states = States(try_join_all(opened).await?.into_iter().collect());
+        states.drop_halves(lake, publications).await?;
+        Ok(states)
+    }
+
+    /// Tables that are made in one step must come from one run: of a step that was cut short, nothing counts.
+    async fn drop_halves(&mut self, lake: &Lake, publications: &Publications) -> Result<()> {
+        for name in lake.project.contracts.keys() {
+            let step = lake.project.step_tables(name);
+            let mut runs = step.iter().map(|name| self.run_of(name));
+            let first = runs.next();
+            if first.is_some_and(|first| runs.all(|run| run == first)) {
+                continue;
+            }
+            for name in step {
+                let newest = self.expect(&name)?.newest.clone();
+                let table = published(lake, publications, &newest).await?;
+                self.0.insert(name, State { newest, table });
+            }
+        }
+        Ok(())
+    }
+
+    fn run_of(&self, name: &TableName) -> Option<String> {
+        Some(self.get(name)?.table.record()?.run_id.clone())
     }
 
     /// The state of a table.
@@ -51,33 +69,59 @@ impl States {
         self.get(name).ok_or_else(|| Error::internal(format!("`{name}` has no state")))
     }
 
-    /// Every table and its state.
-    pub fn iter(&self) -> impl Iterator<Item = (&TableName, &State)> {
-        self.0.iter()
-    }
-
-    /// The versions of the tables that have one.
-    pub fn versions(&self) -> impl Iterator<Item = (&TableName, Version)> {
-        self.0.iter().filter_map(|(name, state)| Some((name, state.table.version()?)))
+    /// The tables that have a version.
+    pub fn tables(&self) -> impl Iterator<Item = (&TableName, &Table)> {
+        let tables = self.0.iter().map(|(name, state)| (name, &state.table));
+        tables.filter(|(_, table)| table.version().is_some())
     }
 
     /// Takes over a table that has just been committed.
-    pub async fn update(&mut self, table: Table) -> Result<()> {
-        let record = table.record().await?;
-        self.0.insert(table.name().clone(), State { table, record });
-        Ok(())
+    pub fn update(&mut self, table: Table) {
+        self.0.insert(table.name().clone(), State { newest: table.clone(), table });
     }
 }
 
-/// The table `lake.run`: one row with the parameters of this run.
-pub(super) fn parameters(run_id: &str, started_at: DateTime<Utc>) -> Result<Arc<dyn TableProvider>> {
+async fn load(lake: &Lake, publications: &Publications, name: &TableName) -> Result<State> {
+    let newest = Table::open(&lake.store, name, None).await?;
+    let shown = publications.newest().and_then(|publication| publication.tables.get(name)).copied();
+    let is_shown = newest.version() == shown;
+    let only_rearranged = shown.is_some() && newest.content() <= shown && newest.record().is_some();
+    let left_behind =
+        newest.record().is_some_and(|record| record.based_on == publications.table().version());
+    let table = match is_shown || only_rearranged || left_behind {
+        true => newest.clone(),
+        false => published(lake, publications, &newest).await?,
+    };
+    Ok(State { newest, table })
+}
+
+/// The published version of a table; as if never written when it has none.
+async fn published(lake: &Lake, publications: &Publications, newest: &Table) -> Result<Table> {
+    let shown = publications.newest().and_then(|publication| publication.tables.get(newest.name())).copied();
+    match shown {
+        Some(version) if newest.version() == Some(version) => Ok(newest.clone()),
+        Some(version) => Table::open(&lake.store, newest.name(), Some(version)).await,
+        None => Ok(newest.emptied()),
+    }
+}
+
+/// The table `lake.run`: one row that says which run this is.
+pub(super) fn run_table(run_id: &str, started_at: DateTime<Utc>) -> Result<Arc<dyn TableProvider>> {
     let started_at =
         TimestampMicrosecondArray::from_value(started_at.timestamp_micros(), 1).with_timezone("UTC");
-    let columns: [(&str, ArrayRef, bool); 3] = [
-        ("run_id", Arc::new(StringViewArray::from_iter_values([run_id])), false),
-        ("as_of", Arc::new(Date32Array::from(vec![None::<i32>])), true),
+    one_row([
+        ("run_id", Arc::new(StringViewArray::from_iter_values([run_id])) as ArrayRef, false),
         ("started_at", Arc::new(started_at), false),
-    ];
+    ])
+}
+
+/// The table `lake.parameters`: one row with what the run was asked for.
+pub(super) fn parameters_table(as_of: Option<NaiveDate>) -> Result<Arc<dyn TableProvider>> {
+    let as_of = Date32Array::from(vec![as_of.map(Date32Type::from_naive_date)]);
+    one_row([("as_of", Arc::new(as_of) as ArrayRef, true)])
+}
+
+fn one_row<const N: usize>(columns: [(&str, ArrayRef, bool); N]) -> Result<Arc<dyn TableProvider>> {
     let row = RecordBatch::try_from_iter_with_nullable(columns)
         .map_err(|e| Error::internal(format!("the parameters of the run: {e}")))?;
     Ok(Arc::new(MemTable::try_new(row.schema(), vec![vec![row]])?))

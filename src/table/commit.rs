@@ -1,11 +1,14 @@
 //! Commits: the one moment at which files become part of a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
-use deltalake::kernel::{Action, Metadata, MetadataExt, Protocol, StructField, StructType, new_metadata};
+use deltalake::kernel::{
+    Action, Add, LogicalFileView, Metadata, MetadataExt, Protocol, StructField, StructType, new_metadata,
+};
 use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::table::state::DeltaTableState;
 use serde::{Deserialize, Serialize};
 
 use super::{Draft, Table, Version, failure};
@@ -15,13 +18,19 @@ use crate::error::{Error, Result};
 /// The key of a commit's information under which the program keeps its own record.
 const RECORD_KEY: &str = "lake";
 
+/// How many commits a log grows by before they are summed up in a checkpoint, as Delta calls it.
+const CHECKPOINTS: (&str, &str) = ("delta.checkpointInterval", "20");
+
 /// What a commit does with the rows that were there before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// They stay.
-    Append,
-    /// They go.
+#[derive(Clone, Copy)]
+pub enum Mode<'a> {
+    /// The rows of this version of the table stay, and those of the draft are added. What was committed since
+    /// that version is undone.
+    Append(&'a Table),
+    /// All rows go.
     Replace,
+    /// The files of these names go and their rows are in the draft: the table holds what it held.
+    Rewrite(&'a BTreeSet<String>),
 }
 
 /// Why a version of a table is what it is; kept in the Delta commit that made it.
@@ -31,13 +40,22 @@ pub struct CommitRecord {
     pub run_id: String,
     /// What it was made by: a hash for each of job, contract, mappings and functions.
     pub fingerprint: BTreeMap<String, String>,
-    /// What it was made from: the versions of the tables that were read.
+    /// What it was made from: the content versions of the tables that were read.
     pub inputs: BTreeMap<String, Version>,
     /// The rows that the commit wrote.
     pub rows: u64,
+    /// The version of `ops.publications` that it was built upon; none before the first.
+    #[serde(default)]
+    pub based_on: Option<Version>,
+    /// Counts and sums over all rows of the table, by the SQL of the measure.
+    #[serde(default)]
+    pub tally: BTreeMap<String, String>,
     /// In bronze, the position of the last file that was loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingest_seq: Option<i64>,
+    /// The last version that changed rows: this one, unless the commit neither added nor removed any.
+    #[serde(default)]
+    pub content: Version,
 }
 
 impl Table {
@@ -46,68 +64,90 @@ impl Table {
     /// It is not tried again on top of a version that this table has not seen: of two writers who started
     /// from the same version, or from none, the second is told of a conflict, appends included.
     /// The first commit creates the table with the contract's columns and descriptions; a later one brings
-    /// them up to date when the contract has changed.
+    /// them up to date when the contract has changed. The record's `content` is filled in here.
     pub async fn commit(
         &self,
         contract: &Contract,
-        mode: Mode,
+        mode: Mode<'_>,
         draft: Draft,
-        record: &CommitRecord,
+        record: CommitRecord,
     ) -> Result<Table> {
         let what = format!("commit `{}`", self.name);
-        if mode == Mode::Append {
-            self.check_widened(contract)?;
+        if let Mode::Append(base) = mode {
+            base.check_widened(contract)?;
         }
+        let next = self.version().map_or(0, |version| version + 1);
+        let files = self.file_actions(mode, draft);
+        let changes_rows = !files.is_empty() && !matches!(mode, Mode::Rewrite(_));
+        let content = if changes_rows { next } else { self.content.unwrap_or(next) };
+        let record = CommitRecord { content, ..record };
+        let text = serde_json::to_string(&record).map_err(|e| Error::internal(e.to_string()))?;
         let mut actions = self.definition(contract)?;
-        if let (Mode::Replace, Some(state)) = (mode, &self.state) {
-            let files = state.log_data().into_iter();
-            actions.extend(files.map(|file| Action::Remove(file.remove_action(true))));
-        }
-        actions.extend(draft.files.into_iter().map(Action::Add));
-        let record = serde_json::to_string(record).map_err(|e| Error::internal(e.to_string()))?;
+        actions.extend(files);
         let properties = CommitProperties::default()
-            .with_metadata([(RECORD_KEY.to_string(), record.into())])
+            .with_metadata([(RECORD_KEY.to_string(), text.into())])
             .with_max_retries(0)
             .with_cleanup_expired_logs(Some(false));
-        let mode = match mode {
-            Mode::Append => SaveMode::Append,
-            Mode::Replace => SaveMode::Overwrite,
-        };
-        let operation = DeltaOperation::Write { mode, partition_by: None, predicate: None };
-        let commit = CommitBuilder::from(properties)
+        let committed = CommitBuilder::from(properties)
             .with_actions(actions)
-            .build(self.state.as_ref().map(|s| s as &dyn TableReference), self.log_store.clone(), operation)
-            .await
-            .map_err(|e| failure(&what, e))?;
-        tracing::debug!(table = %self.name, version = commit.version(), "committed");
-        Ok(Table { state: Some(commit.snapshot()), ..self.clone() })
+            .build(
+                self.state.as_ref().map(|s| s as &dyn TableReference),
+                self.log_store.clone(),
+                operation(mode),
+            )
+            .await;
+        let state = match committed {
+            Ok(commit) => commit.snapshot(),
+            // A store may fail after it has done what it was asked, as may the checkpoint after a commit.
+            Err(error) => match self.record_at(next).await {
+                Ok(Some(found)) if found == record => {
+                    DeltaTableState::try_new(self.log_store.as_ref(), Some(next))
+                        .await
+                        .map_err(|e| failure(&what, e))?
+                }
+                _ => return Err(failure(&what, error)),
+            },
+        };
+        tracing::debug!(table = %self.name, version = next, "committed");
+        Ok(Table { state: Some(state), content: Some(content), record: Some(record), ..self.clone() })
     }
 
-    /// The record of the commit that made the version the table was opened at; none when another program
-    /// made it.
-    pub async fn record(&self) -> Result<Option<CommitRecord>> {
-        match self.version() {
-            Some(version) => self.record_at(version).await,
-            None => Ok(None),
-        }
-    }
-
-    /// The newest record of the program's own, whoever committed since, as another program that compacts
-    /// files does.
-    pub async fn last_record(&self) -> Result<Option<CommitRecord>> {
-        let Some(newest) = self.version() else { return Ok(None) };
-        for version in (0..=newest).rev() {
-            if let Some(record) = self.record_at(version).await? {
-                return Ok(Some(record));
+    /// The files that go and come, so that the table holds what `mode` says.
+    fn file_actions(&self, mode: Mode<'_>, draft: Draft) -> Vec<Action> {
+        let change = !matches!(mode, Mode::Rewrite(_));
+        let now = self.files();
+        let kept: BTreeMap<String, LogicalFileView> = match mode {
+            Mode::Append(base) => base.files(),
+            Mode::Replace => BTreeMap::new(),
+            Mode::Rewrite(gone) => {
+                now.clone().into_iter().filter(|(path, _)| !gone.contains(path)).collect()
             }
-        }
-        Ok(None)
+        };
+        let removed = now.iter().filter(|(path, _)| !kept.contains_key(*path));
+        let mut actions: Vec<Action> =
+            removed.map(|(_, file)| Action::Remove(file.remove_action(change))).collect();
+        let restored = kept.iter().filter(|(path, _)| !now.contains_key(*path));
+        let added = restored.map(|(path, file)| add(path, file)).chain(draft.files);
+        actions.extend(added.map(|file| Action::Add(Add { data_change: change, ..file })));
+        actions
     }
 
-    async fn record_at(&self, version: Version) -> Result<Option<CommitRecord>> {
+    /// The files of the table, by path.
+    pub(super) fn files(&self) -> BTreeMap<String, LogicalFileView> {
+        let files = self.state.iter().flat_map(|state| state.log_data().into_iter());
+        files.map(|file| (file.path().to_string(), file)).collect()
+    }
+
+    /// The record of the commit that made `version`; none when another program made it.
+    pub(super) async fn record_at(&self, version: Version) -> Result<Option<CommitRecord>> {
+        Ok(self.commit_at(version).await?.and_then(|commit| record_in(&commit)))
+    }
+
+    /// The text of a commit, one JSON action a line; none when the log no longer holds it.
+    pub(super) async fn commit_at(&self, version: Version) -> Result<Option<String>> {
         let what = format!("read the log of `{}`", self.name);
         let entry = self.log_store.read_commit_entry(version).await.map_err(|e| failure(&what, e))?;
-        Ok(entry.and_then(|bytes| record_in(&bytes)))
+        Ok(entry.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Rows that stay must be able to keep the contract: columns may be added, if they may be NULL.
@@ -148,7 +188,7 @@ impl Table {
                 .map_err(|e| failure(&what, e.into()))
         };
         let Some(state) = &self.state else {
-            let metadata = new_metadata(&schema, Vec::<String>::new(), Vec::<(String, String)>::new())
+            let metadata = new_metadata(&schema, Vec::<String>::new(), [CHECKPOINTS])
                 .map_err(|e| failure(&what, e.into()))
                 .and_then(complete)?;
             return Ok(vec![Action::Protocol(protocol()?), Action::Metadata(metadata)]);
@@ -173,10 +213,32 @@ fn protocol() -> Result<Protocol> {
         .map_err(|e| Error::internal(e.to_string()))
 }
 
-/// Our record in the text of a commit: one JSON action a line.
-fn record_in(commit: &[u8]) -> Option<CommitRecord> {
-    let text = std::str::from_utf8(commit).ok()?;
-    let line = text.lines().find(|line| line.contains("\"commitInfo\""))?;
+/// The action that brings a file back.
+fn add(path: &str, file: &LogicalFileView) -> Add {
+    Add {
+        path: path.into(),
+        size: file.size(),
+        modification_time: file.modification_time(),
+        stats: file.stats(),
+        ..Default::default()
+    }
+}
+
+fn operation(mode: Mode<'_>) -> DeltaOperation {
+    match mode {
+        Mode::Append(_) => {
+            DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None }
+        }
+        Mode::Replace => {
+            DeltaOperation::Write { mode: SaveMode::Overwrite, partition_by: None, predicate: None }
+        }
+        Mode::Rewrite(_) => DeltaOperation::Optimize { predicate: None, target_size: 0 },
+    }
+}
+
+/// Our record in the text of a commit.
+pub(super) fn record_in(commit: &str) -> Option<CommitRecord> {
+    let line = commit.lines().find(|line| line.contains("\"commitInfo\""))?;
     let action: serde_json::Value = serde_json::from_str(line).ok()?;
     serde_json::from_str(action["commitInfo"][RECORD_KEY].as_str()?).ok()
 }

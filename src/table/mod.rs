@@ -2,6 +2,7 @@
 //!
 //! The only committer of the program. Knows schemas, files and versions, never what a customer is.
 
+mod changes;
 mod commit;
 mod publication;
 mod store;
@@ -11,13 +12,15 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use deltalake::DeltaTableError;
-use deltalake::delta_datafusion::DeltaScanNext;
+use deltalake::delta_datafusion::{DeltaScanNext, FileSelection};
+use deltalake::kernel::LogicalFileView;
 use deltalake::kernel::transaction::TransactionError;
 use deltalake::logstore::LogStoreRef;
 use deltalake::table::state::DeltaTableState;
 
 use crate::contract::TableName;
 use crate::error::{Error, Result};
+pub use changes::Change;
 pub use commit::{CommitRecord, Mode};
 pub use publication::{Publication, Publications};
 pub use store::{Lock, Store, register_cloud_stores};
@@ -32,6 +35,24 @@ pub struct Table {
     name: TableName,
     log_store: LogStoreRef,
     state: Option<DeltaTableState>,
+    record: Option<CommitRecord>,
+    content: Option<Version>,
+}
+
+/// Where the next commit of a table goes, and the version that it builds upon.
+#[derive(Clone)]
+pub struct State {
+    /// The newest version.
+    pub newest: Table,
+    /// The version that counts; it may be older, or none at all.
+    pub table: Table,
+}
+
+impl State {
+    /// A table whose newest version counts.
+    pub fn of(table: Table) -> State {
+        State { newest: table.clone(), table }
+    }
 }
 
 impl Table {
@@ -40,12 +61,20 @@ impl Table {
         let log_store = store.log_store(name)?;
         let what = format!("open `{name}`");
         let exists = log_store.is_delta_table_location().await.map_err(|e| failure(&what, e))?;
-        if !exists && version.is_none() {
-            return Ok(Table { name: name.clone(), log_store, state: None });
+        let mut table = Table { name: name.clone(), log_store, state: None, record: None, content: None };
+        if exists || version.is_some() {
+            let state = DeltaTableState::try_new(table.log_store.as_ref(), version)
+                .await
+                .map_err(|e| failure(&what, e))?;
+            table.state = Some(state);
+            table.read_origin().await?;
         }
-        let state =
-            DeltaTableState::try_new(log_store.as_ref(), version).await.map_err(|e| failure(&what, e))?;
-        Ok(Table { name: name.clone(), log_store, state: Some(state) })
+        Ok(table)
+    }
+
+    /// The same place as if nothing had ever been written there.
+    pub fn emptied(&self) -> Table {
+        Table { state: None, record: None, content: None, ..self.clone() }
     }
 
     /// The table's name.
@@ -58,22 +87,55 @@ impl Table {
         self.state.as_ref().map(DeltaTableState::version)
     }
 
+    /// The version that last changed rows: commits since have rearranged files at most.
+    pub fn content(&self) -> Option<Version> {
+        self.content
+    }
+
+    /// Why the table is as it is; none when it was never written, or last by another program.
+    pub fn record(&self) -> Option<&CommitRecord> {
+        self.record.as_ref()
+    }
+
     /// The table for the query engine.
     pub async fn provider(&self) -> Result<Arc<dyn TableProvider>> {
+        self.scan(None).await
+    }
+
+    /// Those rows of the table that lie in the files of these names.
+    pub async fn provider_of(&self, files: &[String]) -> Result<Arc<dyn TableProvider>> {
+        self.scan(Some(FileSelection::from_file_paths(files))).await
+    }
+
+    async fn scan(&self, files: Option<FileSelection>) -> Result<Arc<dyn TableProvider>> {
         let state = self.state.as_ref().ok_or_else(|| {
             Error::invalid(format!("`{}` has not been built yet", self.name)).hint("build it with `lake run`")
         })?;
-        let provider = DeltaScanNext::builder()
+        let builder = DeltaScanNext::builder()
             .with_eager_snapshot(state.snapshot().clone())
-            .with_log_store(self.log_store.clone())
-            .await?;
-        Ok(provider)
+            .with_log_store(self.log_store.clone());
+        Ok(match files {
+            Some(files) => builder.with_file_selection(files).await?,
+            None => builder.await?,
+        })
     }
 
     /// Rows, bytes and files of the table at this version, from the statistics in its log.
     pub fn size(&self) -> Size {
+        Size::of(self.files().values())
+    }
+
+    /// The same of the files of these names.
+    pub fn size_of(&self, files: &[String]) -> Size {
+        let all = self.files();
+        Size::of(files.iter().filter_map(|file| all.get(file)))
+    }
+}
+
+impl Size {
+    fn of<'a>(files: impl Iterator<Item = &'a LogicalFileView>) -> Size {
         let mut size = Size::default();
-        for file in self.state.iter().flat_map(|state| state.log_data().into_iter()) {
+        for file in files {
             size.rows += file.num_records().unwrap_or_default() as u64;
             size.bytes += u64::try_from(file.size()).unwrap_or_default();
             size.files += 1;

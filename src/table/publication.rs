@@ -36,7 +36,7 @@ impl Publications {
     /// Opens the publications of a lake.
     pub async fn open(store: &Store) -> Result<Publications> {
         let table = Table::open(store, &name(), None).await?;
-        let record = table.last_record().await?;
+        let record = table.record().cloned();
         if record.is_none() && table.version().is_some() {
             return Err(Error::unavailable(format!(
                 "the log of `{}` no longer says what was published",
@@ -82,9 +82,9 @@ impl Publications {
             fingerprint: publication.judged_by.clone(),
             inputs,
             rows: 1,
-            ingest_seq: None,
+            ..Default::default()
         };
-        self.table.commit(&contract, Mode::Append, writer.close().await?, &record).await?;
+        self.table.commit(&contract, Mode::Append(&self.table), writer.close().await?, record).await?;
         Ok(())
     }
 }

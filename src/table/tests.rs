@@ -22,13 +22,13 @@ fn options() -> WriteOptions {
         .unwrap()
 }
 
-async fn write(table: &Table, contract: &Contract, mode: Mode, numbers: Vec<i64>) -> Result<Table> {
+async fn write(table: &Table, contract: &Contract, mode: Mode<'_>, numbers: Vec<i64>) -> Result<Table> {
     let mut writer = table.file_writer(&contract.schema(), &options());
     let rows = numbers.len() as u64;
     let batch = RecordBatch::try_new(contract.schema(), vec![Arc::new(Int64Array::from(numbers))]).unwrap();
     writer.write(&batch).await?;
     let record = CommitRecord { run_id: "r1".into(), rows, ..Default::default() };
-    table.commit(contract, mode, writer.close().await?, &record).await
+    table.commit(contract, mode, writer.close().await?, record).await
 }
 
 #[tokio::test]
@@ -38,12 +38,12 @@ async fn commits_append_replace_and_keep_their_record() {
     let contract = contract("The number.");
     let table = Table::open(&store, &contract.name, None).await.unwrap();
     assert_eq!(table.version(), None);
-    let table = write(&table, &contract, Mode::Append, vec![1, 2]).await.unwrap();
-    let table = write(&table, &contract, Mode::Append, vec![3]).await.unwrap();
+    let table = write(&table, &contract, Mode::Append(&table), vec![1, 2]).await.unwrap();
+    let table = write(&table, &contract, Mode::Append(&table), vec![3]).await.unwrap();
     assert_eq!((table.version(), table.size().rows), (Some(1), 3));
     let table = write(&table, &contract, Mode::Replace, vec![4]).await.unwrap();
     assert_eq!((table.version(), table.size().rows), (Some(2), 1));
-    assert_eq!(table.record().await.unwrap().unwrap().run_id, "r1");
+    assert_eq!(table.record().unwrap().run_id, "r1");
     let before = Table::open(&store, &contract.name, Some(1)).await.unwrap();
     assert_eq!(before.size().rows, 3);
 }
@@ -54,7 +54,7 @@ async fn every_reader_can_open_what_is_written() {
     let store = Store::open(folder.path(), "lake").unwrap();
     let contract = contract("The number.");
     let table = Table::open(&store, &contract.name, None).await.unwrap();
-    write(&table, &contract, Mode::Append, vec![1]).await.unwrap();
+    write(&table, &contract, Mode::Append(&table), vec![1]).await.unwrap();
     let log = folder.path().join("lake/gold/numbers/_delta_log/00000000000000000000.json");
     let log = std::fs::read_to_string(log).unwrap();
     assert!(log.contains(r#""minReaderVersion":1,"minWriterVersion":2"#), "{log}");
@@ -66,7 +66,7 @@ async fn a_changed_description_reaches_the_table() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), "lake").unwrap();
     let table = Table::open(&store, &contract("a").name, None).await.unwrap();
-    let table = write(&table, &contract("a"), Mode::Append, vec![1]).await.unwrap();
+    let table = write(&table, &contract("a"), Mode::Append(&table), vec![1]).await.unwrap();
     let table = write(&table, &contract("b"), Mode::Replace, vec![1]).await.unwrap();
     let schema = table.provider().await.unwrap().schema();
     assert_eq!(schema.field(0).metadata()["comment"], "b");
@@ -78,9 +78,9 @@ async fn of_two_writers_from_one_version_the_second_is_told() {
     let store = Store::open(folder.path(), "lake").unwrap();
     let contract = contract("a");
     let table = Table::open(&store, &contract.name, None).await.unwrap();
-    let table = write(&table, &contract, Mode::Append, vec![1]).await.unwrap();
-    write(&table, &contract, Mode::Append, vec![2]).await.unwrap();
-    let error = write(&table, &contract, Mode::Append, vec![3]).await.err().unwrap();
+    let table = write(&table, &contract, Mode::Append(&table), vec![1]).await.unwrap();
+    write(&table, &contract, Mode::Append(&table), vec![2]).await.unwrap();
+    let error = write(&table, &contract, Mode::Append(&table), vec![3]).await.err().unwrap();
     assert_eq!(error.kind(), Kind::Conflict, "{error}");
 }
 
@@ -93,8 +93,8 @@ async fn of_two_writers_who_create_a_table_the_second_is_told() {
         Table::open(&store, &contract.name, None).await.unwrap(),
         Table::open(&store, &contract.name, None).await.unwrap(),
     );
-    write(&one, &contract, Mode::Append, vec![1]).await.unwrap();
-    let error = write(&two, &contract, Mode::Append, vec![2]).await.err().unwrap();
+    write(&one, &contract, Mode::Append(&one), vec![1]).await.unwrap();
+    let error = write(&two, &contract, Mode::Append(&two), vec![2]).await.err().unwrap();
     assert_eq!(error.kind(), Kind::Conflict, "{error}");
     assert_eq!(Table::open(&store, &contract.name, None).await.unwrap().size().rows, 1);
 }
@@ -104,14 +104,64 @@ async fn rows_that_stay_keep_their_columns() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), "lake").unwrap();
     let table = Table::open(&store, &contract("a").name, None).await.unwrap();
-    let table = write(&table, &contract("a"), Mode::Append, vec![1]).await.unwrap();
+    let table = write(&table, &contract("a"), Mode::Append(&table), vec![1]).await.unwrap();
     let mut wider = contract("a");
     wider.columns.push(crate::contract::Column { name: "m".into(), ..wider.columns[0].clone() });
-    let error =
-        table.commit(&wider, Mode::Append, Draft::default(), &CommitRecord::default()).await.err().unwrap();
+    let append = |wider: Contract| {
+        let table = table.clone();
+        async move { table.commit(&wider, Mode::Append(&table), Draft::default(), CommitRecord::default()).await }
+    };
+    let error = append(wider.clone()).await.err().unwrap();
     assert_eq!(error.message(), "`gold.numbers` cannot take on its changed contract");
     wider.columns[1].nullable = true;
-    table.commit(&wider, Mode::Append, Draft::default(), &CommitRecord::default()).await.unwrap();
+    append(wider).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_added_between_two_versions_is_known_by_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "lake").unwrap();
+    let contract = contract("a");
+    let table = Table::open(&store, &contract.name, None).await.unwrap();
+    let first = write(&table, &contract, Mode::Append(&table), vec![1, 2]).await.unwrap();
+    let second = write(&first, &contract, Mode::Append(&first), vec![3]).await.unwrap();
+    assert_eq!(second.changes_since(1).await.unwrap(), Change::Appended(vec![]));
+    let Change::Appended(files) = second.changes_since(0).await.unwrap() else { panic!("rows went") };
+    assert_eq!((files.len(), second.size_of(&files).rows), (1, 1));
+    let third = write(&second, &contract, Mode::Replace, vec![4]).await.unwrap();
+    assert_eq!(third.changes_since(1).await.unwrap(), Change::Replaced);
+}
+
+#[tokio::test]
+async fn appending_to_an_older_version_undoes_what_came_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "lake").unwrap();
+    let contract = contract("a");
+    let table = Table::open(&store, &contract.name, None).await.unwrap();
+    let base = write(&table, &contract, Mode::Append(&table), vec![1, 2]).await.unwrap();
+    let appended = write(&base, &contract, Mode::Append(&base), vec![3, 4, 5]).await.unwrap();
+    let replaced = write(&appended, &contract, Mode::Replace, vec![6]).await.unwrap();
+    let table = write(&replaced, &contract, Mode::Append(&base), vec![7]).await.unwrap();
+    assert_eq!((table.size().rows, table.size().files), (3, 2));
+    let Change::Appended(files) = table.changes_since(0).await.unwrap() else { panic!("rows went") };
+    assert_eq!(table.size_of(&files).rows, 1);
+    let reopened = Table::open(&store, &contract.name, None).await.unwrap();
+    assert_eq!((reopened.content(), reopened.size()), (Some(3), table.size()));
+}
+
+#[tokio::test]
+async fn rearranging_files_changes_no_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "lake").unwrap();
+    let contract = contract("a");
+    let table = Table::open(&store, &contract.name, None).await.unwrap();
+    let first = write(&table, &contract, Mode::Append(&table), vec![1]).await.unwrap();
+    let second = write(&first, &contract, Mode::Append(&first), vec![2]).await.unwrap();
+    let all = second.files().into_keys().collect();
+    let table = write(&second, &contract, Mode::Rewrite(&all), vec![1, 2]).await.unwrap();
+    assert_eq!((table.version(), table.content(), table.size().files), (Some(2), Some(1), 1));
+    assert_eq!(table.changes_since(1).await.unwrap(), Change::Appended(vec![]));
+    assert_eq!(Table::open(&store, &contract.name, None).await.unwrap().content(), Some(1));
 }
 
 #[tokio::test]

@@ -51,6 +51,11 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// The bytes of its files.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| u64::try_from(file.size).unwrap_or_default()).sum()
+    }
+
     /// The draft with the files of `other` added.
     pub fn merge(mut self, other: Draft) -> Draft {
         self.files.extend(other.files);

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use lake::run::Request;
+use lake::run::{Action, Request};
 
 use crate::support::{Fresh, HEADER};
 
@@ -44,7 +44,7 @@ async fn a_run_with_nothing_new_commits_nothing() {
     fresh.run().await.unwrap();
     let before = commits(&fresh);
     let summary = fresh.run().await.unwrap();
-    assert!(!summary.judgement.published && summary.tables.iter().all(|table| !table.built));
+    assert!(!summary.judgement.published && summary.tables.iter().all(|table| table.action == Action::Skipped));
     assert_eq!(commits(&fresh), before);
 }
 
@@ -93,7 +93,7 @@ async fn a_file_without_records_is_registered_and_rebuilds_nothing() {
     fresh.land("b.csv", HEADER);
     let summary = fresh.run().await.unwrap();
     assert_eq!((summary.ingested[0].files, summary.ingested[0].rows), (1, 0));
-    assert!(summary.tables.iter().all(|table| !table.built));
+    assert!(summary.tables.iter().all(|table| table.action == Action::Skipped));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,14 +125,14 @@ async fn only_what_changed_is_built_and_the_reason_is_said() {
     fresh.land("a.csv", csv());
     fresh.run().await.unwrap();
     fresh.edit("sql/gold/rfm_segments.sql", "-- writes: full", "-- A new remark.\n-- writes: full");
-    assert!(fresh.run().await.unwrap().tables.iter().all(|table| !table.built));
+    assert!(fresh.run().await.unwrap().tables.iter().all(|table| table.action == Action::Skipped));
     let text = std::fs::read_to_string(fresh.path().join("silver/stock_code_classes.csv")).unwrap();
     fresh.write("silver/stock_code_classes.csv", text + "900,^ZZZ,test,A new class of codes.\n");
     let summary = fresh.run().await.unwrap();
     let transactions = summary.tables.iter().find(|t| t.table.to_string() == "silver.transactions").unwrap();
     assert_eq!(transactions.reason, "mapping silver.stock_code_classes changed");
     let daily = summary.tables.iter().find(|t| t.table.to_string() == "gold.daily_sales").unwrap();
-    assert!(daily.built && daily.reason == "silver.transactions is rebuilt", "{}", daily.reason);
+    assert!(daily.action == Action::Whole && daily.reason == "silver.invoices changes", "{}", daily.reason);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,10 +145,15 @@ async fn a_layer_may_be_built_ahead_of_the_layers_above_it() {
     let summary = fresh.lake(2).unwrap().run(&silver).await.unwrap();
     assert!(summary.judgement.published);
     assert_eq!(
-        summary.judgement.books.iter().map(|book| book.name.as_str()).collect::<Vec<_>>(),
-        ["bronze_to_silver"]
+        summary.judgement.balances.iter().map(|book| book.name.as_str()).collect::<Vec<_>>(),
+        [
+            "files → bronze.online_retail",
+            "silver.transactions → silver.invoices",
+            "silver.transactions → silver.price_points",
+            "bronze.online_retail → silver.transactions",
+        ]
     );
-    assert_eq!(fresh.run().await.unwrap().judgement.books.len(), 3);
+    assert_eq!(fresh.run().await.unwrap().judgement.balances.len(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

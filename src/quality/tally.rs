@@ -1,0 +1,225 @@
+//! Tallies: counts and exact sums over the rows of a table, taken while the rows pass by.
+//!
+//! A measure is an SQL aggregate, and its text is its name: what a pass over the rows did not take can be
+//! asked of the stored table with the same words.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
+use datafusion::arrow::compute::{filter, prep_null_mask_filter, sum_checked};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, SchemaRef};
+use datafusion::common::DFSchema;
+use datafusion::physical_plan::PhysicalExpr;
+use datafusion::prelude::SessionContext;
+
+use crate::contract::Contract;
+use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::table::Table;
+
+/// Decimals of sums: every amount is added up as `DECIMAL(38,4)`.
+pub(super) const SCALE: i8 = 4;
+
+/// A count of rows, or the sum of an amount, in ten-thousandths.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Measure {
+    /// The expression that is summed; rows are counted when there is none.
+    amount: Option<String>,
+    /// Which rows take part.
+    filter: Option<String>,
+}
+
+impl Measure {
+    /// The rows for which `filter` is true.
+    pub fn rows(filter: Option<&str>) -> Measure {
+        Measure { amount: None, filter: filter.map(Into::into) }
+    }
+
+    /// The sum of `amount` over the rows for which `filter` is true.
+    pub fn sum(amount: &str, filter: Option<&str>) -> Measure {
+        Measure { amount: Some(amount.into()), filter: filter.map(Into::into) }
+    }
+
+    /// The measure as an SQL aggregate.
+    pub fn sql(&self) -> String {
+        let aggregate = match &self.amount {
+            None => "count(*)".to_string(),
+            Some(amount) => format!("sum({})", exact(amount)),
+        };
+        match &self.filter {
+            None => aggregate,
+            Some(filter) => format!("{aggregate} filter (where {filter})"),
+        }
+    }
+}
+
+fn exact(amount: &str) -> String {
+    format!("cast(({amount}) as decimal(38, {SCALE}))")
+}
+
+/// Everything that contracts want counted or summed of the table of `contract`: its rows, those that violate
+/// its expectations, and the amounts that it is reconciled by.
+pub fn measures_of(project: &Project, contract: &Contract) -> BTreeSet<Measure> {
+    let violations = contract.expectations.values().filter_map(|expectation| expectation.violation());
+    let mut measures: BTreeSet<Measure> =
+        violations.map(|violation| Measure::rows(Some(&violation))).collect();
+    measures.insert(Measure::rows(None));
+    for amount in contract.reconcile.values().flat_map(|reconcile| reconcile.amounts.values()) {
+        measures.insert(Measure::sum(&amount.here, None));
+    }
+    for reconcile in project.contracts.values().flat_map(|other| other.reconcile.values()) {
+        if reconcile.against == contract.name || reconcile.with.contains(&contract.name) {
+            let filter = reconcile.filter.as_deref();
+            measures.insert(Measure::rows(filter));
+            measures.extend(reconcile.amounts.values().map(|amount| Measure::sum(&amount.there, filter)));
+        }
+    }
+    measures
+}
+
+/// The value of each measure by its SQL.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally(BTreeMap<String, i128>);
+
+impl Tally {
+    /// The tally that a commit's record keeps.
+    pub fn of_record(record: &BTreeMap<String, String>) -> Tally {
+        Tally(record.iter().filter_map(|(sql, value)| Some((sql.clone(), value.parse().ok()?))).collect())
+    }
+
+    /// As a commit's record keeps it.
+    pub fn to_record(&self) -> BTreeMap<String, String> {
+        self.0.iter().map(|(sql, value)| (sql.clone(), value.to_string())).collect()
+    }
+
+    /// The value of a measure, if it was taken.
+    pub fn get(&self, measure: &Measure) -> Option<i128> {
+        self.0.get(&measure.sql()).copied()
+    }
+
+    /// The tally of the rows of both; of measures that both took.
+    pub fn plus(&self, other: &Tally) -> Tally {
+        let both = self.0.iter().filter_map(|(sql, value)| Some((sql.clone(), value + other.0.get(sql)?)));
+        Tally(both.collect())
+    }
+
+    /// What this has more than `other`, of measures that both took.
+    pub fn minus(&self, other: &Tally) -> Tally {
+        let both = self.0.iter().filter_map(|(sql, value)| Some((sql.clone(), value - other.0.get(sql)?)));
+        Tally(both.collect())
+    }
+}
+
+/// Takes measures of batches.
+#[derive(Clone)]
+pub struct Tallier(Arc<Vec<Taken>>);
+
+struct Taken {
+    sql: String,
+    amount: Option<Arc<dyn PhysicalExpr>>,
+    filter: Option<Arc<dyn PhysicalExpr>>,
+}
+
+impl Tallier {
+    /// Prepares `measures` of rows of `schema`. A measure that cannot be taken of single rows is an error.
+    pub fn new(
+        session: &SessionContext,
+        schema: &SchemaRef,
+        measures: &BTreeSet<Measure>,
+    ) -> Result<Tallier> {
+        let schema = DFSchema::try_from(schema.as_ref().clone())?;
+        let physical = |sql: &str| -> Result<Arc<dyn PhysicalExpr>> {
+            let unusable = |e: datafusion::error::DataFusionError| {
+                Error::from(e).detail(format!("in `{sql}`")).hint("it may use the columns of its row only")
+            };
+            let expression = session.parse_sql_expr(sql, &schema).map_err(unusable)?;
+            session.create_physical_expr(expression, &schema).map_err(unusable)
+        };
+        let exact_amount = |amount: &str| -> Result<Arc<dyn PhysicalExpr>> {
+            let is_exact = match physical(amount)?.data_type(schema.as_arrow())? {
+                DataType::Decimal128(_, scale) => scale <= SCALE,
+                other => other.is_integer(),
+            };
+            match is_exact {
+                true => physical(&exact(amount)),
+                false => Err(Error::invalid(format!("the amount `{amount}` cannot be added up exactly"))
+                    .hint("amounts are integers or decimals of at most four places")),
+            }
+        };
+        let taken = measures.iter().map(|measure| {
+            Ok(Taken {
+                sql: measure.sql(),
+                amount: measure.amount.as_deref().map(exact_amount).transpose()?,
+                filter: measure.filter.as_deref().map(physical).transpose()?,
+            })
+        });
+        Ok(Tallier(Arc::new(taken.collect::<Result<_>>()?)))
+    }
+
+    /// The tally of no rows.
+    pub fn nothing(&self) -> Tally {
+        Tally(self.0.iter().map(|taken| (taken.sql.clone(), 0)).collect())
+    }
+
+    /// The tally of the rows of a batch.
+    pub fn take(&self, batch: &RecordBatch) -> Result<Tally> {
+        self.0.iter().map(|taken| Ok((taken.sql.clone(), taken.value(batch)?))).collect::<Result<_>>().map(Tally)
+    }
+}
+
+impl Taken {
+    fn value(&self, batch: &RecordBatch) -> Result<i128> {
+        let mask = self.filter.as_ref().map(|filter| mask(filter, batch)).transpose()?;
+        let Some(amount) = &self.amount else {
+            let rows = mask.map_or(batch.num_rows(), |mask| mask.true_count());
+            return Ok(rows as i128);
+        };
+        let values = amount.evaluate(batch)?.into_array(batch.num_rows())?;
+        let wrong = |e| Error::data(format!("`{}` cannot be taken: {e}", self.sql));
+        let values = match mask {
+            Some(mask) => filter(&values, &mask).map_err(wrong)?,
+            None => values,
+        };
+        Ok(sum_checked(values.as_primitive::<Decimal128Type>()).map_err(wrong)?.unwrap_or_default())
+    }
+}
+
+/// The rows for which a condition is true, NULL being not true.
+pub(super) fn mask(condition: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<BooleanArray> {
+    let mask = condition.evaluate(batch)?.into_array(batch.num_rows())?;
+    Ok(prep_null_mask_filter(mask.as_boolean()))
+}
+
+/// The values of `measures` of a table: from its own record where that has them, else asked of its rows, as the
+/// session sees them.
+pub async fn totals(session: &SessionContext, table: &Table, measures: &[Measure]) -> Result<Vec<i128>> {
+    let mut known = table.record().map(|record| Tally::of_record(&record.tally)).unwrap_or_default();
+    let unknown: BTreeSet<&Measure> = measures.iter().filter(|m| known.get(m).is_none()).collect();
+    if !unknown.is_empty() {
+        let unknown: Vec<Measure> = unknown.into_iter().cloned().collect();
+        let counted = count(session, &table.name().to_string(), &unknown).await?;
+        known.0.extend(unknown.iter().map(Measure::sql).zip(counted));
+    }
+    Ok(measures.iter().map(|measure| known.get(measure).unwrap_or_default()).collect())
+}
+
+/// The values of `measures` over the rows that `table` means in SQL.
+pub async fn count(session: &SessionContext, table: &str, measures: &[Measure]) -> Result<Vec<i128>> {
+    let columns: Vec<String> =
+        measures.iter().enumerate().map(|(i, m)| format!("{} as m{i}", m.sql())).collect();
+    let query = format!("select {} from {table}", columns.join(", "));
+    let batches = session.sql(&query).await?.collect().await?;
+    let row = batches.iter().find(|batch| batch.num_rows() > 0);
+    let columns = row.map(|row| row.columns()).unwrap_or_default().iter();
+    columns
+        .map(|column| {
+            use datafusion::arrow::datatypes::Int64Type;
+            Ok(match column.data_type() {
+                DataType::Int64 => i128::from(column.as_primitive::<Int64Type>().value(0)),
+                _ if column.is_null(0) => 0,
+                _ => column.as_primitive::<Decimal128Type>().value(0),
+            })
+        })
+        .collect()
+}
