@@ -34,6 +34,20 @@ pub struct Settings {
     pub log: Log,
     /// How table files are written.
     pub write: Write,
+    /// How tables are kept in order.
+    pub maintenance: Maintenance,
+}
+
+/// Settings of what is done about old and small files.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Maintenance {
+    /// How many files of one size a table gathers before a run makes them one.
+    pub compact_files: u64,
+    /// How many runs the `ops` tables remember.
+    pub keep_runs: u64,
+    /// Days for which a vacuum keeps what was published.
+    pub keep_days: u32,
 }
 
 /// Logging settings.

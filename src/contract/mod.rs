@@ -90,6 +90,8 @@ pub struct Column {
     pub nullable: bool,
     /// What it holds.
     pub doc: String,
+    /// Whether it says which run wrote the row: a rebuild would not give the same.
+    pub of_run: bool,
 }
 
 /// What one table promises.
@@ -133,6 +135,8 @@ struct ColumnText {
     data_type: DataType,
     #[serde(default)]
     nullable: bool,
+    #[serde(default)]
+    of_run: bool,
     doc: String,
 }
 
@@ -152,6 +156,7 @@ impl Contract {
             data_type: column.data_type,
             nullable: column.nullable,
             doc: column.doc,
+            of_run: column.of_run,
         });
         Ok(Contract {
             name,

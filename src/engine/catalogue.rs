@@ -22,7 +22,7 @@ pub(super) const CATALOG: &str = "lake";
 #[derive(Clone)]
 enum Entry {
     /// A Delta table at a version, opened when it is first asked for.
-    Delta { store: Store, name: TableName, version: Version },
+    Delta { store: Store, name: TableName, version: Option<Version> },
     /// An opened Delta table, or the rows of some of its files.
     Rows { table: Box<Table>, files: Option<Vec<String>> },
     /// A table that is there.
@@ -50,8 +50,21 @@ impl Catalogue {
         self.set(
             name.layer.as_str(),
             &name.table,
-            Entry::Delta { store: store.clone(), name: name.clone(), version },
+            Entry::Delta { store: store.clone(), name: name.clone(), version: Some(version) },
         );
+    }
+
+    /// `name` means the table of `store` as it is when it is first asked for.
+    pub fn newest(&self, store: &Store, name: &TableName) {
+        let entry = Entry::Delta { store: store.clone(), name: name.clone(), version: None };
+        self.set(name.layer.as_str(), &name.table, entry);
+    }
+
+    /// The name of `table` means its rows, if it has any version.
+    pub fn open_if_built(&self, table: &Table) {
+        if table.version().is_some() {
+            self.open(table);
+        }
     }
 
     /// The name of `table` means its rows at the version it was opened at.
@@ -174,7 +187,7 @@ impl SchemaProvider for Schema {
                 table.provider_of(&files).await.map_err(external)?
             }
             Some(Entry::Delta { store, name, version }) => {
-                let opened = Table::open(&store, &name, Some(version)).await.map_err(external)?;
+                let opened = Table::open(&store, &name, version).await.map_err(external)?;
                 let provider = opened.provider().await.map_err(external)?;
                 // A name that meanwhile means another version keeps its new meaning.
                 if !matches!(self.entry(table), Some(Entry::Delta { version: now, .. }) if now == version) {

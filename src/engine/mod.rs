@@ -4,6 +4,7 @@ mod catalogue;
 mod functions;
 mod mapping;
 mod parse;
+mod versions;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::job::{NEW, OLD};
 pub use catalogue::Catalogue;
 pub use functions::VERSION as FUNCTIONS_VERSION;
 pub use mapping::mapping_table;
+pub use versions::{Asked, At, versions};
 
 /// What sessions share: memory, threads, temporary files.
 #[derive(Clone)]

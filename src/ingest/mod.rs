@@ -20,5 +20,5 @@ mod workbook;
 pub use arrival::{Arrival, landed, layout, resolve};
 pub use header::{Field, Layout};
 pub use load::{Ingested, Loading, load};
-pub use register::{Register, register_name};
+pub use register::{Register, contract as register_contract, register_name};
 pub use source::{Delivery, Source};

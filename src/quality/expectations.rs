@@ -221,7 +221,7 @@ async fn failing(session: &SessionContext, query: &str) -> Result<u64> {
 }
 
 /// The first few rows that a query gives, written `name = value`, in the order of their texts.
-async fn sample(session: &SessionContext, query: &str) -> Result<Vec<String>> {
+pub async fn sample(session: &SessionContext, query: &str) -> Result<Vec<String>> {
     let frame = session.sql(&format!("select * from ({query}) as offenders")).await?;
     let order = frame.schema().columns().into_iter().map(|column| {
         datafusion::prelude::Expr::Column(column).sort(true, false)

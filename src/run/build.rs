@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use super::fan::{Fan, pump};
 use super::plan::{inputs_of, stale};
+use super::record::peak_memory_bytes;
 use super::{Action, Event, Lake, Observer, Run, States, Step, TableOutcome, fingerprint, place};
 use crate::contract::{Contract, TableName};
 use crate::engine::{Catalogue, Transition};
@@ -76,6 +77,7 @@ pub(super) async fn build(
             inputs: table.record().map(|record| record.inputs.clone()).unwrap_or_default(),
             version: table.version(),
             seconds: clock.elapsed().as_secs_f64(),
+            peak_memory_bytes: peak_memory_bytes(),
         };
         lake.observer.event(Event::Finished { table: name.clone(), rows: written, seconds: outcome.seconds });
         built.push((table, outcome));

@@ -93,6 +93,6 @@ pub(super) fn differences(then: &BTreeMap<String, String>, now: &BTreeMap<String
     changed
 }
 
-fn hash(text: &str) -> String {
+pub(super) fn hash(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,14 +2,19 @@
 //!
 //! Never prints: what happens is told to an [`Observer`], what came out is a [`Summary`].
 
+mod ask;
 mod build;
 mod check;
 mod fan;
 mod fingerprint;
+mod history;
+mod maintain;
 mod plan;
 mod publish;
 mod receive;
+mod record;
 mod state;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,14 +28,18 @@ use crate::clock::{Clock, run_id};
 use crate::contract::{Layer, TableName};
 use crate::engine::{Catalogue, Engine};
 use crate::error::{Error, Result, io_error};
-use crate::ingest::{Arrival, Ingested};
+use crate::ingest::{self, Arrival, Ingested};
 use crate::project::Project;
 use crate::quality::{Balance, Verdict};
 use crate::table::{Publication, Publications, Store, Table, Version, WriteOptions};
 pub use check::{Checked, check, place};
+pub use history::Published;
+pub use maintain::{Optimized, Past, Vacuumed};
 use plan::Asked;
 pub use plan::{Plan, Step};
+pub use record::Journal;
 pub use state::States;
+pub use verify::Comparison;
 
 /// What a run is asked for.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +110,17 @@ pub enum Action {
     Increment,
 }
 
+impl Action {
+    /// The word that stands for it in `ops.table_runs`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Action::Skipped => "skipped",
+            Action::Whole => "whole",
+            Action::Increment => "increment",
+        }
+    }
+}
+
 /// What became of one table in a run.
 #[derive(Clone, Debug)]
 pub struct TableOutcome {
@@ -124,6 +144,8 @@ pub struct TableOutcome {
     pub version: Option<Version>,
     /// Seconds it took.
     pub seconds: f64,
+    /// The most memory that the process had held when it was done.
+    pub peak_memory_bytes: Option<u64>,
 }
 
 /// What came out of a run.
@@ -169,6 +191,7 @@ pub(crate) struct Run {
     /// The version of `ops.publications` that it builds upon.
     pub(crate) based_on: Option<Version>,
     pub(crate) as_of: Option<NaiveDate>,
+    pub(crate) command: &'static str,
     /// Where what is fetched stays for as long as the run.
     pub(crate) downloads: TempDir,
 }
@@ -203,30 +226,56 @@ impl Lake {
     /// Brings the tables that are asked for, and whatever they are made from, up to date and publishes them.
     pub async fn run(&self, request: &Request) -> Result<Summary> {
         let clock = Instant::now();
-        let mut run = self.start(request.as_of)?;
+        let mut run = self.start(request)?;
         let _lock = self.store.lock(&run.id)?;
-        check(self).await?;
         self.store.initialise().await?;
+        let mut journal = Journal::default();
+        let ended = self.run_locked(&mut run, request, &mut journal).await;
+        self.record(&run, &journal, ended.as_ref().err()).await;
+        Ok(Summary {
+            run_id: run.id.clone(),
+            ingested: ended?,
+            tables: journal.tables,
+            judgement: journal.judgement,
+            seconds: clock.elapsed().as_secs_f64(),
+        })
+    }
+
+    async fn run_locked(
+        &self,
+        run: &mut Run,
+        request: &Request,
+        journal: &mut Journal,
+    ) -> Result<Vec<Ingested>> {
+        check(self).await?;
         let targets = self.targets(request)?;
         let publications = Publications::open(&self.store).await?;
         run.based_on = publications.table().version();
         let mut states = States::load(self, &publications).await?;
         open_all(&run.catalogue, &states);
         let arrivals = self.arrivals(&targets, &states, &run.catalogue, run.downloads.path()).await?;
-        let ingested = self.load_all(&run, arrivals, &mut states).await?;
+        let ingested = self.load_all(run, arrivals, &mut states).await?;
+        journal.has_loaded = ingested.iter().any(|ingested| ingested.files > 0);
         self.check_delivered(&ingested, &states)?;
         let plan = Plan::new(self, &states, &targets, &BTreeSet::new(), request.asked())?;
         let stale = plan.steps.iter().filter(|step| step.build).count();
         tracing::info!(run_id = run.id, steps = plan.steps.len(), stale, "planned");
-        let outcomes = self.build(&run, &plan, &mut states).await?;
-        let judgement = self.conclude(&run, &publications, &states).await?;
-        Ok(Summary {
-            run_id: run.id.clone(),
-            ingested,
-            tables: plan.tables().map(|name| outcomes[name].clone()).collect(),
-            judgement,
-            seconds: clock.elapsed().as_secs_f64(),
-        })
+        let outcomes = self.build(run, &plan, &mut states).await?;
+        journal.tables = plan.tables().map(|name| outcomes[name].clone()).collect();
+        let mut changed: BTreeSet<TableName> = journal
+            .tables
+            .iter()
+            .filter(|table| table.action != Action::Skipped)
+            .map(|table| table.table.clone())
+            .collect();
+        let loaded = ingested.iter().filter(|ingested| ingested.files > 0);
+        changed.extend(loaded.flat_map(|ingested| [ingested.table.clone(), ingest::register_name()]));
+        if !changed.is_empty() {
+            self.compact(run, &mut states, &changed).await;
+            self.compact_records(run).await;
+        }
+        self.conclude(run, &publications, &states, &mut journal.judgement).await?;
+        Ok(ingested)
     }
 
     /// A bronze table that never received anything has nothing that could be built from it.
@@ -254,14 +303,23 @@ impl Lake {
         catalogue
     }
 
-    fn start(&self, as_of: Option<NaiveDate>) -> Result<Run> {
+    fn start(&self, request: &Request) -> Result<Run> {
         let started_at = self.clock.now();
         let id = run_id(started_at);
         let catalogue = self.names();
         catalogue.provide("lake", "run", state::run_table(&id, started_at)?);
-        catalogue.provide("lake", "parameters", state::parameters_table(as_of)?);
+        catalogue.provide("lake", "parameters", state::parameters_table(request.as_of)?);
         let options = WriteOptions::new(&self.project.config.settings.write)?;
-        Ok(Run { id, started_at, catalogue, options, based_on: None, as_of, downloads: downloads()? })
+        Ok(Run {
+            id,
+            started_at,
+            catalogue,
+            options,
+            based_on: None,
+            as_of: request.as_of,
+            command: "run",
+            downloads: downloads()?,
+        })
     }
 
     /// The tables a request means, without those that they are made from.
@@ -316,6 +374,7 @@ impl Lake {
                         inputs: table.record().map(|record| record.inputs.clone()).unwrap_or_default(),
                         version: table.version(),
                         seconds: 0.0,
+                        peak_memory_bytes: None,
                     },
                 );
             }

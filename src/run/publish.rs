@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 use futures::future::try_join_all;
 
-use super::{Asked, Event, Judgement, Lake, Plan, Run, States, Status, fingerprint};
+use super::{Asked, Event, Judgement, Lake, Plan, Run, States, Status, fingerprint, record};
 use crate::contract::{Contract, Expectation, Layer, TableName};
 use crate::engine::{Catalogue, Transition};
 use crate::error::{Error, Result};
@@ -24,8 +24,9 @@ impl Lake {
         if let Some(newest) = publications.newest() {
             self.pin(&catalogue, &newest.tables);
         }
-        if let Some(version) = publications.table().version() {
-            catalogue.pin(&self.store, publications.table().name(), version);
+        catalogue.open_if_built(publications.table());
+        for contract in record::contracts()? {
+            catalogue.newest(&self.store, &contract.name);
         }
         Ok(catalogue)
     }
@@ -57,7 +58,8 @@ impl Lake {
         run: &Run,
         publications: &Publications,
         states: &States,
-    ) -> Result<Judgement> {
+        judgement: &mut Judgement,
+    ) -> Result<()> {
         let before = publications.newest().cloned().unwrap_or_default();
         let everything = self.project.contracts.keys().cloned().collect();
         let asked = Asked { as_of: run.as_of, ..Default::default() };
@@ -81,16 +83,19 @@ impl Lake {
             run_id: run.id.clone(),
             tables: versions.collect(),
             judged_by: fingerprint::of_judgement(&self.project)?,
+            restores: None,
         };
         if (&publication.tables, &publication.judged_by) == (&before.tables, &before.judged_by) {
-            return Ok(Judgement::default());
+            return Ok(());
         }
         let fresh: BTreeMap<_, _> = tables.into_iter().filter(|(name, _)| !stale.contains(name)).collect();
-        let mut judgement = self.judge(run, &publication, &before, &fresh).await?;
+        *judgement = self.judge(run, &publication, &before, &fresh).await?;
+        judgement.balances.iter().try_for_each(Balance::check)?;
+        judgement.verdicts.iter().try_for_each(Verdict::check)?;
         publications.publish(&publication, self.clock.now(), &run.options).await?;
         tracing::info!(run_id = run.id, tables = publication.tables.len(), "published");
         judgement.published = true;
-        Ok(judgement)
+        Ok(())
     }
 
     /// Holds the fresh tables of a publication that hold something else than in the one before, or are held
@@ -128,8 +133,6 @@ impl Lake {
             verdicts,
             self.balances(session, fresh, &changed, before)
         )?;
-        balances.iter().try_for_each(Balance::check)?;
-        verdicts.iter().try_for_each(Verdict::check)?;
         Ok(Judgement { balances, verdicts, published: false })
     }
 
@@ -240,7 +243,7 @@ impl Lake {
     }
 
     /// Each table means the version that `tables` names.
-    fn pin(&self, catalogue: &Catalogue, tables: &BTreeMap<TableName, Version>) {
+    pub(super) fn pin(&self, catalogue: &Catalogue, tables: &BTreeMap<TableName, Version>) {
         for (name, version) in tables {
             catalogue.pin(&self.store, name, *version);
         }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use futures::future::try_join_all;
 
-use super::{Event, Lake, Run, States, open_all};
+use super::{Event, Journal, Lake, Request, Run, States, open_all};
 use crate::contract::{Layer, TableName};
 use crate::engine::Catalogue;
 use crate::error::{Error, Result};
@@ -19,17 +19,32 @@ impl Lake {
     /// Loads the files at `locations` into the bronze table `source` and publishes it; without locations,
     /// what has landed for it.
     pub async fn ingest(&self, source: &str, locations: &[String]) -> Result<Ingested> {
-        let mut run = self.start(None)?;
+        let mut run = self.start(&Request::default())?;
+        run.command = "ingest";
         let _lock = self.store.lock(&run.id)?;
         self.store.initialise().await?;
+        let mut journal = Journal::default();
+        let ended = self.ingest_locked(&mut run, source, locations, &mut journal).await;
+        self.record(&run, &journal, ended.as_ref().err()).await;
+        ended
+    }
+
+    async fn ingest_locked(
+        &self,
+        run: &mut Run,
+        source: &str,
+        locations: &[String],
+        journal: &mut Journal,
+    ) -> Result<Ingested> {
         let table = TableName::new(Layer::Bronze, source);
         let publications = Publications::open(&self.store).await?;
         run.based_on = publications.table().version();
         let mut states = States::load(self, &publications).await?;
         open_all(&run.catalogue, &states);
         let arrival = self.receive(&table, locations, &states, &run.catalogue, run.downloads.path()).await?;
-        let loaded = self.load_all(&run, vec![arrival], &mut states).await?;
-        self.conclude(&run, &publications, &states).await?;
+        let loaded = self.load_all(run, vec![arrival], &mut states).await?;
+        journal.has_loaded = loaded.iter().any(|ingested| ingested.files > 0);
+        self.conclude(run, &publications, &states, &mut journal.judgement).await?;
         loaded.into_iter().next().ok_or_else(|| Error::internal("nothing was ingested"))
     }
 

@@ -13,7 +13,7 @@ use datafusion::datasource::MemTable;
 use futures::future::try_join_all;
 
 use super::Lake;
-use crate::contract::TableName;
+use crate::contract::{Layer, TableName};
 use crate::error::{Error, Result};
 use crate::ingest;
 use crate::table::{Publications, State, Table};
@@ -35,6 +35,36 @@ impl States {
         let mut states = States(try_join_all(opened).await?.into_iter().collect());
         states.drop_halves(lake, publications).await?;
         Ok(states)
+    }
+
+    /// Every table as it is published.
+    pub async fn published(lake: &Lake, publications: &Publications) -> Result<States> {
+        let names = publications.newest().into_iter().flat_map(|publication| &publication.tables);
+        let opened = names.map(|(name, version)| async move {
+            let table = Table::open(&lake.store, name, Some(*version)).await?;
+            Ok::<_, Error>((name.clone(), State::of(table)))
+        });
+        let mut states: BTreeMap<_, _> = try_join_all(opened).await?.into_iter().collect();
+        for name in lake.project.contracts.keys() {
+            if !states.contains_key(name) {
+                let table = Table::open(&lake.store, name, None).await?.emptied();
+                states.insert(name.clone(), State::of(table));
+            }
+        }
+        Ok(States(states))
+    }
+
+    /// The bronze tables of `states`, and tables of `lake` that were never built.
+    pub(super) async fn rebuilt(lake: &Lake, states: &States) -> Result<States> {
+        let mut rebuilt = BTreeMap::new();
+        for (name, state) in &states.0 {
+            let state = match name.layer {
+                Layer::Bronze => state.clone(),
+                _ => State::of(Table::open(&lake.store, name, None).await?),
+            };
+            rebuilt.insert(name.clone(), state);
+        }
+        Ok(States(rebuilt))
     }
 
     /// Tables that are made in one step must come from one run: of a step that was cut short, nothing counts.

@@ -6,6 +6,7 @@ mod changes;
 mod commit;
 mod publication;
 mod store;
+mod upkeep;
 mod write;
 
 use std::sync::Arc;
@@ -22,8 +23,9 @@ use crate::contract::TableName;
 use crate::error::{Error, Result};
 pub use changes::Change;
 pub use commit::{CommitRecord, Mode};
-pub use publication::{Publication, Publications};
+pub use publication::{Publication, Publications, contract as publications_contract};
 pub use store::{Lock, Store, register_cloud_stores};
+pub use upkeep::LogEntry;
 pub use write::{Draft, FileWriter, WriteOptions};
 
 /// The version of a table: the number of its commit.
@@ -70,6 +72,14 @@ impl Table {
             table.read_origin().await?;
         }
         Ok(table)
+    }
+
+    /// The same table at another version.
+    async fn at(&self, version: Version) -> Result<Table> {
+        let state = DeltaTableState::try_new(self.log_store.as_ref(), Some(version))
+            .await
+            .map_err(|e| failure(&format!("open `{}` at version {version}", self.name), e))?;
+        Ok(Table { state: Some(state), record: None, content: None, ..self.clone() })
     }
 
     /// The same place as if nothing had ever been written there.

@@ -24,6 +24,8 @@ pub struct Publication {
     pub tables: BTreeMap<TableName, Version>,
     /// A hash of each book and bronze contract that it was judged by.
     pub judged_by: BTreeMap<String, String>,
+    /// The run whose publication it brings back.
+    pub restores: Option<String>,
 }
 
 /// The table `ops.publications`, one row a publication; the newest is what readers see.
@@ -52,6 +54,7 @@ impl Publications {
                 .filter_map(|(name, version)| Some((TableName::parse(name)?, *version)))
                 .collect(),
             judged_by: record.fingerprint,
+            restores: None,
         });
         Ok(Publications { table, newest })
     }
@@ -94,7 +97,8 @@ fn name() -> TableName {
     TableName::new(Layer::Ops, "publications")
 }
 
-fn contract() -> Result<Contract> {
+/// The contract of `ops.publications`.
+pub fn contract() -> Result<Contract> {
     Contract::parse(Path::new("ops/publications.toml"), name(), include_str!("ops/publications.toml"))
 }
 
@@ -108,10 +112,11 @@ fn row(contract: &Contract, publication: &Publication, published_at: DateTime<Ut
     let internal =
         |e: datafusion::arrow::error::ArrowError| Error::internal(format!("a publication's row: {e}"));
     tables.append(true).map_err(internal)?;
-    let columns: [ArrayRef; 3] = [
+    let columns: [ArrayRef; 4] = [
         Arc::new(StringViewArray::from_iter_values([&publication.run_id])),
         Arc::new(TimestampMicrosecondArray::from_value(published_at.timestamp_micros(), 1)),
         Arc::new(tables.finish()),
+        Arc::new(StringViewArray::from(vec![publication.restores.as_deref()])),
     ];
     let schema = contract.schema();
     let cast_to = |(column, field): (&ArrayRef, &Arc<datafusion::arrow::datatypes::Field>)| {

@@ -1,0 +1,130 @@
+//! Proving: what was built piece by piece is what would be built at once; what is published keeps its contracts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use datafusion::prelude::SessionContext;
+use futures::future::try_join_all;
+
+use super::{Asked, Event, Judgement, Lake, Plan, Request, States, downloads, open_all};
+use crate::contract::{Contract, Layer, TableName};
+use crate::engine::{Catalogue, Transition};
+use crate::error::{Error, Result};
+use crate::quality::{Audited, Measure, audit, audit_query, balance, count, rows_of};
+use crate::table::{Publication, Publications, Store, Table};
+
+/// How a published table compares with a full rebuild.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// The table.
+    pub table: TableName,
+    /// Its published rows.
+    pub rows: u64,
+    /// Rows that are in one of the two only.
+    pub differences: u64,
+    /// The first few of them, each with the side that has it.
+    pub sample: Vec<String>,
+}
+
+impl Lake {
+    /// Builds what is published anew, from the published bronze tables and into a folder that is then thrown
+    /// away, and compares it row by row.
+    pub async fn verify(&self, select: Option<&str>) -> Result<Vec<Comparison>> {
+        let (publications, newest) = self.newest_publication().await?;
+        let states = States::published(self, &publications).await?;
+        let as_of = asked_as_of(&states);
+        let targets = self.targets(&Request { select: select.map(Into::into), ..Default::default() })?;
+        let asked = Asked { as_of, ..Default::default() };
+        if let Some(table) = Plan::new(self, &states, &targets, &BTreeSet::new(), asked)?.stale().next() {
+            return Err(Error::invalid(format!("`{table}` is not up to date, so there is nothing to compare"))
+                .hint("`lake run` first; `lake plan` says why"));
+        }
+        let folder = downloads()?;
+        let scratch = Lake {
+            project: self.project.clone(),
+            store: Store::open(folder.path(), "lake")?,
+            engine: self.engine.clone(),
+            clock: self.clock.clone(),
+            observer: self.observer.clone(),
+        };
+        let mut rebuilt = States::rebuilt(&scratch, &states).await?;
+        let run = scratch.start(&Request { as_of, ..Default::default() })?;
+        let plan = Plan::new(&scratch, &rebuilt, &targets, &BTreeSet::new(), asked)?;
+        scratch.build(&run, &plan, &mut rebuilt).await?;
+        self.observer.event(Event::Judging);
+        let catalogue = self.names();
+        self.pin(&catalogue, &newest.tables);
+        let transition = Transition { new: Catalogue::new(), old: Catalogue::new() };
+        open_all(&transition.new, &rebuilt);
+        let session = self.engine.job_session(catalogue, &transition);
+        let built = targets.iter().filter(|name| name.layer != Layer::Bronze);
+        try_join_all(built.map(|name| compare(&session, self.project.contract(name).ok(), name))).await
+    }
+
+    /// Holds what is published against its contracts and its books, asking the stored rows for everything.
+    pub async fn test(&self, select: Option<&str>) -> Result<Judgement> {
+        let (_, newest) = self.newest_publication().await?;
+        let targets = self.targets(&Request { select: select.map(Into::into), ..Default::default() })?;
+        let opened = newest.tables.iter().map(|(name, version)| async move {
+            let table = Table::open(&self.store, name, Some(*version)).await?;
+            Ok::<_, Error>((name.clone(), table.without_record()))
+        });
+        let tables: BTreeMap<TableName, Table> = try_join_all(opened).await?.into_iter().collect();
+        let catalogue = self.names();
+        tables.values().for_each(|table| catalogue.open(table));
+        let session = &self.engine.session(catalogue);
+        let wanted = self.project.contracts.values().filter(|contract| targets.contains(&contract.name));
+        let wanted: Vec<(&Contract, &Table)> =
+            wanted.filter_map(|contract| Some((contract, tables.get(&contract.name)?))).collect();
+        let now = self.clock.now();
+        let audits = wanted.iter().map(|(contract, table)| async move {
+            audit(session, &Audited { contract, table, is_appended: false }, now).await
+        });
+        let mut verdicts: Vec<_> = try_join_all(audits).await?.into_iter().flatten().collect();
+        let is_wanted = |name: &String| TableName::parse(name).is_some_and(|name| targets.contains(&name));
+        let queries = self.project.audits.iter().filter(|(_, query)| query.reads.iter().any(is_wanted));
+        verdicts.extend(try_join_all(queries.map(|(name, query)| audit_query(session, name, query))).await?);
+        let crossings = wanted.iter().flat_map(|(contract, _)| {
+            contract.reconcile.values().map(move |reconcile| (*contract, reconcile))
+        });
+        let crossings = crossings.filter(|(_, reconcile)| {
+            reconcile.with.iter().chain([&reconcile.against]).all(|name| tables.contains_key(name))
+        });
+        let tables = &tables;
+        let balances = crossings.map(|(contract, reconcile)| balance(session, tables, contract, reconcile));
+        Ok(Judgement { balances: try_join_all(balances).await?, verdicts, published: false })
+    }
+
+    async fn newest_publication(&self) -> Result<(Publications, Publication)> {
+        self.store.check_format().await?;
+        let publications = Publications::open(&self.store).await?;
+        let newest = publications.newest().cloned();
+        let newest = newest
+            .ok_or_else(|| Error::invalid("nothing is published yet").hint("`lake run` builds and publishes"))?;
+        Ok((publications, newest))
+    }
+}
+
+/// The day that the published tables were asked to be counted from.
+fn asked_as_of(states: &States) -> Option<NaiveDate> {
+    let mut records = states.tables().filter_map(|(_, table)| table.record());
+    records.find_map(|record| record.fingerprint.get("parameter as_of")?.parse().ok())
+}
+
+/// The rows of a published table against those of the rebuilt one, as multisets.
+async fn compare(session: &SessionContext, contract: Option<&Contract>, name: &TableName) -> Result<Comparison> {
+    let contract = contract.ok_or_else(|| Error::internal(format!("`{name}` has no contract")))?;
+    let columns = contract.columns.iter().filter(|column| !column.of_run).map(|column| column.name.as_str());
+    let columns = columns.collect::<Vec<_>>().join(", ");
+    let differing = format!(
+        "select {columns}, case when sum(side) > 0 then 'published' else 'rebuilt' end as only_in from (\
+         select {columns}, 1 as side from {name} union all select {columns}, -1 as side from new.{name}) as both \
+         group by {columns} having sum(side) <> 0"
+    );
+    let rows = Measure::rows(None);
+    let differences = count(session, &format!("({differing}) as d"), std::slice::from_ref(&rows)).await?[0];
+    let published = count(session, &name.to_string(), &[rows]).await?[0];
+    let sample = if differences == 0 { Vec::new() } else { rows_of(session, &differing).await? };
+    let number = |count: i128| u64::try_from(count).unwrap_or_default();
+    Ok(Comparison { table: name.clone(), rows: number(published), differences: number(differences), sample })
+}

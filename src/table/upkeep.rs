@@ -1,0 +1,120 @@
+//! Upkeep: the files of a table as they lie in the store, and the commits that led to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::path::Path;
+
+use super::commit::record_in;
+use super::{CommitRecord, Table, Version, failure};
+use crate::error::{Error, Result};
+
+/// How many removals wait for the store at once.
+const CONCURRENCY: usize = 16;
+
+/// One commit of a table's log.
+#[derive(Clone, Debug)]
+pub struct LogEntry {
+    /// The version that it made.
+    pub version: Version,
+    /// When.
+    pub committed_at: Option<DateTime<Utc>>,
+    /// What was done, in Delta's words.
+    pub operation: String,
+    /// Why, if this program did it.
+    pub record: Option<CommitRecord>,
+}
+
+impl Table {
+    /// The bytes of each file of the table, by its name.
+    pub fn file_sizes(&self) -> BTreeMap<String, u64> {
+        let bytes = |size: i64| u64::try_from(size).unwrap_or_default();
+        self.files().into_iter().map(|(path, file)| (path, bytes(file.size()))).collect()
+    }
+
+    /// The table as if another program had written it: whatever is asked of it is asked of its rows.
+    pub fn without_record(&self) -> Table {
+        Table { record: None, ..self.clone() }
+    }
+
+    /// An error if a file of the table is no longer in the store.
+    pub async fn check_files(&self) -> Result<()> {
+        let there: BTreeSet<String> = self.stored().await?.into_iter().map(|file| file.0).collect();
+        match self.files().into_keys().find(|path| !there.contains(path)) {
+            None => Ok(()),
+            Some(path) => Err(Error::unavailable(format!(
+                "version {} of `{}` can no longer be read",
+                self.version().unwrap_or_default(),
+                self.name
+            ))
+            .detail(format!("its file `{path}` is gone"))
+            .hint("a vacuum keeps what was published within its retention only")),
+        }
+    }
+
+    /// The files that none of `versions` needs and that are older than `before`, and their bytes; removed when
+    /// `apply` says so.
+    pub async fn vacuum(
+        &self,
+        versions: &BTreeSet<Version>,
+        before: DateTime<Utc>,
+        apply: bool,
+    ) -> Result<(Vec<String>, u64)> {
+        if self.version().is_none() {
+            return Ok(Default::default());
+        }
+        let mut needed = BTreeSet::new();
+        for version in versions {
+            needed.extend(self.at(*version).await?.files().into_keys());
+        }
+        let unneeded: Vec<(String, u64, DateTime<Utc>)> = self
+            .stored()
+            .await?
+            .into_iter()
+            .filter(|(path, _, modified)| !needed.contains(path) && *modified < before)
+            .collect();
+        if apply {
+            let store = self.log_store.object_store(None);
+            let paths = unneeded.iter().map(|(path, ..)| Ok(Path::from(path.as_str()))).collect::<Vec<_>>();
+            let removed = store.delete_stream(stream::iter(paths).boxed());
+            removed
+                .try_for_each_concurrent(CONCURRENCY, |_| async { Ok(()) })
+                .await
+                .map_err(|e| failure(&format!("vacuum `{}`", self.name), e.into()))?;
+        }
+        let bytes = unneeded.iter().map(|(_, bytes, _)| bytes).sum();
+        Ok((unneeded.into_iter().map(|(path, ..)| path).collect(), bytes))
+    }
+
+    /// The newest commits, newest first, as far as the log holds them.
+    pub async fn history(&self, limit: usize) -> Result<Vec<LogEntry>> {
+        let Some(newest) = self.version() else { return Ok(Vec::new()) };
+        let mut entries = Vec::new();
+        for version in (0..=newest).rev().take(limit) {
+            let Some(commit) = self.commit_at(version).await? else { break };
+            let info = commit.lines().find(|line| line.contains("\"commitInfo\"")).unwrap_or_default();
+            let info: serde_json::Value = serde_json::from_str(info).unwrap_or_default();
+            let info = &info["commitInfo"];
+            entries.push(LogEntry {
+                version,
+                committed_at: info["timestamp"].as_i64().and_then(DateTime::from_timestamp_millis),
+                operation: info["operation"].as_str().unwrap_or_default().to_string(),
+                record: record_in(&commit),
+            });
+        }
+        Ok(entries)
+    }
+
+    /// The data files that lie in the table's folder: name, bytes, time of modification.
+    async fn stored(&self) -> Result<Vec<(String, u64, DateTime<Utc>)>> {
+        let store = self.log_store.object_store(None);
+        let listed: Vec<_> = store
+            .list(None)
+            .try_collect()
+            .await
+            .map_err(|e| failure(&format!("list the files of `{}`", self.name), e.into()))?;
+        let files = listed.into_iter().filter(|file| !file.location.as_ref().starts_with("_delta_log"));
+        Ok(files.map(|file| (file.location.to_string(), file.size, file.last_modified)).collect())
+    }
+}
