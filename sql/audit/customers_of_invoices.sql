@@ -16,5 +16,5 @@ full join (
     group by customer_id
 ) as seen on customers.customer_id = seen.customer_id
 where
-    customers.first_seen is distinct from seen.first_seen
-    or customers.last_seen is distinct from seen.last_seen
+    (customers.first_seen is distinct from seen.first_seen)
+    or (customers.last_seen is distinct from seen.last_seen)

@@ -7,11 +7,15 @@ mod demo;
 mod generate;
 mod ingest;
 mod init;
+mod maintain;
+mod plan;
 mod print;
 mod progress;
+mod publications;
 mod run;
 mod sql;
 mod status;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -92,9 +96,17 @@ enum Command {
     Generate(generate::GenerateArgs),
     Ingest(ingest::IngestArgs),
     Check(check::CheckArgs),
+    Plan(plan::PlanArgs),
     Run(run::RunArgs),
     Sql(sql::SqlArgs),
     Status(status::StatusArgs),
+    Publications(publications::PublicationsArgs),
+    Rollback(publications::RollbackArgs),
+    Test(verify::TestArgs),
+    Verify(verify::VerifyArgs),
+    History(maintain::HistoryArgs),
+    Optimize(maintain::OptimizeArgs),
+    Vacuum(maintain::VacuumArgs),
     Config(config::ConfigArgs),
     Demo(demo::DemoArgs),
     Completions(completions::CompletionsArgs),
@@ -109,6 +121,18 @@ impl Cli {
             Command::Generate(args) => generate::generate(&args),
             Command::Ingest(args) => in_lake(global, Bars::Shown, |lake| ingest::ingest(lake, args)),
             Command::Check(args) => in_lake(global, Bars::Hidden, |lake| check::check(lake, args)),
+            Command::Plan(args) => in_lake(global, Bars::Hidden, |lake| plan::plan(lake, args)),
+            Command::Publications(args) => {
+                in_lake(global, Bars::Hidden, |lake| publications::publications(lake, args))
+            }
+            Command::Rollback(args) => {
+                in_lake(global, Bars::Hidden, |lake| publications::rollback(lake, args))
+            }
+            Command::Test(args) => in_lake(global, Bars::Shown, |lake| verify::test(lake, args)),
+            Command::Verify(args) => in_lake(global, Bars::Shown, |lake| verify::verify(lake, args)),
+            Command::History(args) => in_lake(global, Bars::Hidden, |lake| maintain::history(lake, args)),
+            Command::Optimize(args) => in_lake(global, Bars::Shown, |lake| maintain::optimize(lake, args)),
+            Command::Vacuum(args) => in_lake(global, Bars::Shown, |lake| maintain::vacuum(lake, args)),
             Command::Run(args) => in_lake(global, Bars::Shown, |lake| run::run(lake, args)),
             Command::Sql(args) => in_lake(global, Bars::Hidden, |lake| sql::sql(lake, args)),
             Command::Status(args) => in_lake(global, Bars::Hidden, |lake| status::status(lake, args)),

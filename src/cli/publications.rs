@@ -72,6 +72,5 @@ pub struct RollbackArgs {
 pub async fn rollback(lake: Lake, args: RollbackArgs) -> Result<()> {
     let published = lake.rollback(args.run.as_deref()).await?;
     let run = published.restores.unwrap_or_default();
-    print::line(format!("readers see again what run {run} published"))?;
-    print::line(format!("`lake rollback {}` undoes this", "RUN".to_lowercase().replace("run", "<the run before>")))
+    print::line(format!("readers see again what run {run} published; `lake rollback` undoes it"))
 }

@@ -4,10 +4,11 @@ use chrono::NaiveDate;
 use clap::Args;
 use lake::contract::Layer;
 use lake::error::Result;
-use lake::quality::decimal;
+use lake::quality::{Balance, decimal};
 use lake::run::{Action, Lake, Request, Summary, TableOutcome};
 
 use super::ingest::describe;
+use super::plan::print_plan;
 use super::print;
 
 /// Load what has landed, build what is stale, prove the books, publish.
@@ -49,25 +50,10 @@ pub async fn run(lake: Lake, args: RunArgs) -> Result<()> {
         as_of: args.as_of,
     };
     if args.dry_run {
-        return dry_run(&lake, &request).await;
+        return print_plan(&lake, &request).await;
     }
     let summary = lake.run(&request).await?;
     print_summary(&summary)
-}
-
-async fn dry_run(lake: &Lake, request: &Request) -> Result<()> {
-    let (plan, arrivals) = lake.plan(request).await?;
-    for arrival in &arrivals {
-        for (source, _) in &arrival.new {
-            print::line(format!("would load {} into {}", source.name, arrival.table))?;
-        }
-    }
-    let steps = plan.steps.iter().flat_map(|step| step.tables.iter().map(move |table| (step, table)));
-    let rows = steps.map(|(step, table)| {
-        let action = if step.build { "build" } else { "skip" };
-        vec![table.to_string(), action.to_string(), step.reason(table)]
-    });
-    print::line(print::table(&["table", "would", "because"], &[], rows))
 }
 
 /// The closing table of a run: what ran, why, rows, seconds, books.
@@ -106,7 +92,7 @@ pub fn print_summary(summary: &Summary) -> Result<()> {
             verdict.table, verdict.name, verdict.failed, verdict.query
         ))?;
     }
-    print_books(summary)?;
+    print_balances(&summary.judgement.balances)?;
     let end = if summary.judgement.published {
         "published"
     } else {
@@ -116,8 +102,8 @@ pub fn print_summary(summary: &Summary) -> Result<()> {
 }
 
 /// The books: for each crossing, the entries of both sides.
-fn print_books(summary: &Summary) -> Result<()> {
-    for balance in &summary.judgement.balances {
+pub fn print_balances(balances: &[Balance]) -> Result<()> {
+    for balance in balances {
         let entries = balance.entries.iter().map(|entry| {
             let side = if entry.is_in { "in" } else { "out" };
             let amounts = entry.amounts.iter().map(|amount| print::grouped(&decimal(*amount)));
@@ -131,7 +117,7 @@ fn print_books(summary: &Summary) -> Result<()> {
         let numbers: Vec<usize> = (2..header.len()).collect();
         print::line(format!("\n{}", print::table(&header, &numbers, entries)))?;
     }
-    match summary.judgement.balances.len() {
+    match balances.len() {
         0 => Ok(()),
         books => print::line(format!("\n{books} books balance, to the last digit")),
     }

@@ -9,7 +9,6 @@ use datafusion::arrow::csv::WriterBuilder;
 use datafusion::arrow::json::ArrayWriter;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::context::SQLOptions;
 use datafusion::parquet::arrow::ArrowWriter;
 use futures::StreamExt;
 use lake::error::{Error, Result, io_error};
@@ -29,12 +28,17 @@ const SHOWN: usize = 1_000;
   lake sql 'select * from gold.country_sales order by revenue_rank limit 5'
   lake sql --file sql/analyses/best_days.sql
   lake sql 'select * from gold.rfm' --format csv --output rfm.csv
+  lake sql 'select * from gold.rfm' --as-of 2026-01-31
+  lake sql 'select * from gold.rfm version as of 3'
   echo 'show tables' | lake sql -")]
 #[command(group(clap::ArgGroup::new("question").required(true).args(["query", "file"])))]
 pub struct SqlArgs {
     /// The query; `-` reads it from standard input
     #[arg(value_name = "QUERY")]
     pub query: Option<String>,
+    /// Ask the lake as readers saw it then: a run's id or the beginning of it, a day, or an instant
+    #[arg(long, value_name = "RUN|DATE")]
+    pub as_of: Option<String>,
     /// A file that holds the query
     #[arg(long, value_name = "F")]
     pub file: Option<PathBuf>,
@@ -66,13 +70,7 @@ pub async fn sql(lake: Lake, args: SqlArgs) -> Result<()> {
             .hint("name a file for it with `--output F`"));
     }
     let query = question(&args)?;
-    let session = lake.engine.session(lake.published().await?);
-    let read_only =
-        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    let frame = session
-        .sql_with_options(&query, read_only)
-        .await
-        .map_err(|e| explain(&lake, &args, &query, e.into()))?;
+    let frame = lake.ask(&query, args.as_of.as_deref()).await.map_err(|e| explain(&lake, &args, &query, e))?;
     let rows = frame.execute_stream().await.map_err(|e| explain(&lake, &args, &query, e.into()))?;
     match &args.output {
         None => write(rows, args.format, std::io::stdout()).await.map(|_| ()),

@@ -1,11 +1,13 @@
 //! What contracts expect of rows and of whole tables, and what they reconcile.
 
-use datafusion::arrow::datatypes::Field;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field};
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde::de::Error as _;
 
-use super::TableName;
+use super::{Column, TableName};
 
 /// What is done about rows that fail an expectation.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -217,16 +219,19 @@ impl Expectation {
 }
 
 /// The columns that quarantine adds to those of the table whose rows it holds.
-pub fn quarantine_fields() -> Vec<Field> {
-    use datafusion::arrow::datatypes::DataType;
-    let described = |name: &str, data_type: DataType, doc: &str| {
-        Field::new(name, data_type, false).with_metadata([("comment".to_string(), doc.to_string())].into())
+pub fn quarantine_columns() -> Vec<Column> {
+    let list = DataType::List(Arc::new(Field::new("element", DataType::Utf8View, false)));
+    let column = |name: &str, data_type: DataType, doc: &str| Column {
+        name: name.into(),
+        data_type,
+        nullable: false,
+        doc: doc.into(),
+        of_run: name == "run_id",
     };
-    let list = DataType::List(std::sync::Arc::new(Field::new("element", DataType::Utf8View, false)));
     vec![
-        described("failed_rules", list, "The expectations that the row fails."),
-        described("first_rule", DataType::Utf8View, "The first of them."),
-        described("run_id", DataType::Utf8View, "The run that set the row aside."),
+        column("failed_rules", list, "The expectations that the row fails."),
+        column("first_rule", DataType::Utf8View, "The first of them."),
+        column("run_id", DataType::Utf8View, "The run that set the row aside."),
     ]
 }
 

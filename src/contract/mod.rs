@@ -16,7 +16,9 @@ use serde::Deserialize;
 
 use crate::config::{parse, with_nearest};
 use crate::error::{Error, Result, io_error};
-pub use expect::{Amount, Check, Expectation, Freshness, Reconcile, References, Severity, SumEquals};
+pub use expect::{
+    Amount, Check, Expectation, Freshness, Reconcile, References, Severity, SumEquals, quarantine_columns,
+};
 
 /// A layer of the lake. The order is the order of promotion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
@@ -113,6 +115,8 @@ pub struct Contract {
     pub expectations: IndexMap<String, Expectation>,
     /// What is reconciled in every run, by name.
     pub reconcile: IndexMap<String, Reconcile>,
+    /// The table that holds the rows which its expectations keep out of it.
+    pub quarantine: Option<TableName>,
 }
 
 #[derive(Deserialize)]
@@ -167,6 +171,7 @@ impl Contract {
             columns: columns.collect(),
             expectations: parsed.expect,
             reconcile: parsed.reconcile,
+            quarantine: None,
         })
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Field, Schema as ArrowSchema, SchemaRef};
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::{DFSchema, DataFusionError, Result};
 use datafusion::datasource::{TableType, ViewTable};
@@ -79,7 +79,9 @@ impl Catalogue {
 
     /// `name` means no rows, and the engine knows it.
     pub fn empty(&self, name: &TableName, schema: &SchemaRef) -> crate::error::Result<()> {
-        let schema = DFSchema::try_from(schema.as_ref().clone())?;
+        // Without the columns' descriptions, which the engine would look for in what it makes of nothing.
+        let plain = schema.fields().iter().map(|f| Field::new(f.name(), f.data_type().clone(), f.is_nullable()));
+        let schema = DFSchema::try_from(ArrowSchema::new(plain.collect::<Vec<_>>()))?;
         let nothing = EmptyRelation { produce_one_row: false, schema: Arc::new(schema) };
         let view = ViewTable::new(LogicalPlan::EmptyRelation(nothing), None);
         self.provide(name.layer.as_str(), &name.table, Arc::new(view));

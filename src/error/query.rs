@@ -10,8 +10,10 @@ use super::Error;
 impl From<DataFusionError> for Error {
     fn from(error: DataFusionError) -> Self {
         use DataFusionError as E;
-        let text = error.strip_backtrace();
-        match error.find_root() {
+        // What stands around the root says which part of the engine noticed it.
+        let root = error.find_root();
+        let text = root.strip_backtrace();
+        match root {
             E::External(inner) if inner.is::<Error>() => {
                 inner.downcast_ref::<Error>().cloned().unwrap_or_else(|| Error::internal(text))
             }

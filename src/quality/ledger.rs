@@ -97,6 +97,9 @@ pub async fn balance(
         entry(session, tables, true, &reconcile.against, filter, &there).await?,
         entry(session, tables, false, &contract.name, None, &here).await?,
     ];
+    if let Some(quarantine) = &contract.quarantine {
+        entries.push(entry(session, tables, false, quarantine, None, &here).await?);
+    }
     for aside in &reconcile.with {
         entries.push(entry(session, tables, false, aside, filter, &there).await?);
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
+use datafusion::arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::{filter, prep_null_mask_filter, sum_checked};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, SchemaRef};
 use datafusion::common::DFSchema;
@@ -65,7 +65,11 @@ pub fn measures_of(project: &Project, contract: &Contract) -> BTreeSet<Measure> 
     let mut measures: BTreeSet<Measure> =
         violations.map(|violation| Measure::rows(Some(&violation))).collect();
     measures.insert(Measure::rows(None));
-    for amount in contract.reconcile.values().flat_map(|reconcile| reconcile.amounts.values()) {
+    let is_here = |other: &&Contract| {
+        other.name == contract.name || other.quarantine.as_ref() == Some(&contract.name)
+    };
+    let here = project.contracts.values().filter(is_here).flat_map(|other| other.reconcile.values());
+    for amount in here.flat_map(|reconcile| reconcile.amounts.values()) {
         measures.insert(Measure::sum(&amount.here, None));
     }
     for reconcile in project.contracts.values().flat_map(|other| other.reconcile.values()) {
@@ -188,7 +192,8 @@ impl Taken {
 /// The rows for which a condition is true, NULL being not true.
 pub(super) fn mask(condition: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<BooleanArray> {
     let mask = condition.evaluate(batch)?.into_array(batch.num_rows())?;
-    Ok(prep_null_mask_filter(mask.as_boolean()))
+    let mask = mask.as_boolean();
+    Ok(if mask.null_count() > 0 { prep_null_mask_filter(mask) } else { mask.clone() })
 }
 
 /// The values of `measures` of a table: from its own record where that has them, else asked of its rows, as the

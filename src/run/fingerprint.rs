@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
-use crate::contract::{Contract, TableName};
+use crate::contract::{Contract, Layer, TableName};
 use crate::engine::FUNCTIONS_VERSION;
 use crate::error::Result;
 use crate::job::Writes;
@@ -34,15 +34,23 @@ pub(super) fn of(
     Ok(parts)
 }
 
-/// What publications are judged by: the expectations and the books of each contract, and the audits.
+/// What publications are judged by: the expectations and the books of each contract, and the audits. No job
+/// makes bronze, so that the whole of its contracts is here.
 pub(super) fn of_judgement(project: &Project) -> Result<BTreeMap<String, String>> {
     let contracts = project.contracts.values();
     let mut parts: BTreeMap<String, String> =
-        contracts.map(|contract| (contract.name.to_string(), hash(&contract.canonical_judgement()))).collect();
+        contracts.map(|contract| (contract.name.to_string(), hash(&judgement_of(contract)))).collect();
     for (name, query) in &project.audits {
         parts.insert(format!("audit {name}"), hash(&query.normalised()?));
     }
     Ok(parts)
+}
+
+fn judgement_of(contract: &Contract) -> String {
+    match contract.name.layer {
+        Layer::Bronze => contract.canonical() + &contract.canonical_judgement(),
+        _ => contract.canonical_judgement(),
+    }
 }
 
 /// Adds a job, the views it reads, and the mappings and parameters that either of them reads.

@@ -77,6 +77,7 @@ impl Table {
             base.check_widened(contract)?;
         }
         let next = self.version().map_or(0, |version| version + 1);
+        let written: Vec<String> = draft.files.iter().map(|file| file.path.clone()).collect();
         let files = self.file_actions(mode, draft);
         let changes_rows = !files.is_empty() && !matches!(mode, Mode::Rewrite(_));
         let content = if changes_rows { next } else { self.content.unwrap_or(next) };
@@ -99,8 +100,8 @@ impl Table {
         let state = match committed {
             Ok(commit) => commit.snapshot(),
             // A store may fail after it has done what it was asked, as may the checkpoint after a commit.
-            Err(error) => match self.record_at(next).await {
-                Ok(Some(found)) if found == record => {
+            Err(error) => match self.commit_at(next).await {
+                Ok(Some(found)) if is_ours(&found, &record, &written) => {
                     DeltaTableState::try_new(self.log_store.as_ref(), Some(next))
                         .await
                         .map_err(|e| failure(&what, e))?
@@ -136,11 +137,6 @@ impl Table {
     pub(super) fn files(&self) -> BTreeMap<String, LogicalFileView> {
         let files = self.state.iter().flat_map(|state| state.log_data().into_iter());
         files.map(|file| (file.path().to_string(), file)).collect()
-    }
-
-    /// The record of the commit that made `version`; none when another program made it.
-    pub(super) async fn record_at(&self, version: Version) -> Result<Option<CommitRecord>> {
-        Ok(self.commit_at(version).await?.and_then(|commit| record_in(&commit)))
     }
 
     /// The text of a commit, one JSON action a line; none when the log no longer holds it.
@@ -234,6 +230,11 @@ fn operation(mode: Mode<'_>) -> DeltaOperation {
         }
         Mode::Rewrite(_) => DeltaOperation::Optimize { predicate: None, target_size: 0 },
     }
+}
+
+/// Whether a commit is the one of this record that added these files, whose names occur once.
+fn is_ours(commit: &str, record: &CommitRecord, files: &[String]) -> bool {
+    record_in(commit).as_ref() == Some(record) && files.iter().all(|file| commit.contains(file))
 }
 
 /// Our record in the text of a commit.

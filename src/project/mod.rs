@@ -1,5 +1,7 @@
 //! A project: a user's five folders of plain text, loaded and held against each other. Never reads data.
 
+mod quarantine;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -69,6 +71,7 @@ impl Project {
                 jobs.insert(name.clone(), Job::load(&path, name)?);
             }
         }
+        quarantine::expand(&mut contracts, &mut jobs)?;
         let project = Project {
             sources: Sources::load(folder)?,
             audits: queries_in(&folder.join("sql/audit"))?,
