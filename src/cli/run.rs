@@ -65,7 +65,8 @@ pub fn print_summary(summary: &Summary) -> Result<()> {
         let twin = format!("{}_rejected", outcome.table.table);
         let twin =
             summary.tables.iter().find(|t| t.table.layer == outcome.table.layer && t.table.table == twin);
-        twin.filter(|_| outcome.action != Action::Skipped).map_or(String::new(), |twin| print::count(twin.rows))
+        twin.filter(|_| outcome.action != Action::Skipped)
+            .map_or(String::new(), |twin| print::count(twin.rows))
     };
     let rows = summary.tables.iter().map(|outcome| {
         let built = |text: String| if outcome.action == Action::Skipped { String::new() } else { text };
@@ -101,24 +102,22 @@ pub fn print_summary(summary: &Summary) -> Result<()> {
     print::line(format!("run {} done in {} s: {end}", summary.run_id, print::seconds(summary.seconds)))
 }
 
-/// The books: for each crossing, the entries of both sides.
+/// The books: for each crossing what went in, which is what came out.
 pub fn print_balances(balances: &[Balance]) -> Result<()> {
-    for balance in balances {
-        let entries = balance.entries.iter().map(|entry| {
-            let side = if entry.is_in { "in" } else { "out" };
-            let amounts = entry.amounts.iter().map(|amount| print::grouped(&decimal(*amount)));
-            let rows = print::grouped(&entry.rows.to_string());
-            [side.to_string(), entry.account.clone(), rows].into_iter().chain(amounts).collect()
-        });
-        let header: Vec<&str> = ["", balance.name.as_str(), "rows"]
-            .into_iter()
-            .chain(balance.amounts.iter().map(String::as_str))
-            .collect();
-        let numbers: Vec<usize> = (2..header.len()).collect();
-        print::line(format!("\n{}", print::table(&header, &numbers, entries)))?;
+    if balances.is_empty() {
+        return Ok(());
     }
-    match balances.len() {
-        0 => Ok(()),
-        books => print::line(format!("\n{books} books balance, to the last digit")),
+    let rows = balances.iter().map(|balance| {
+        let went_in = balance.entries.iter().find(|entry| entry.is_in);
+        let amounts = went_in.iter().flat_map(|entry| balance.amounts.iter().zip(&entry.amounts));
+        let amounts = amounts.map(|(name, amount)| format!("{name} {}", print::grouped(&decimal(*amount))));
+        let is_even = balance.differences().iter().all(|difference| *difference == 0);
+        let state = if is_even { "balances" } else { "does not balance" };
+        vec![balance.name.clone(), amounts.collect::<Vec<_>>().join("  "), state.to_string()]
+    });
+    print::line(format!("\n{}", print::table(&["books", "went in and came out", ""], &[], rows)))?;
+    match balances.iter().all(|balance| balance.check().is_ok()) {
+        true => print::line(format!("\n{} books balance, to the last digit", balances.len())),
+        false => Ok(()),
     }
 }

@@ -70,7 +70,8 @@ pub async fn sql(lake: Lake, args: SqlArgs) -> Result<()> {
             .hint("name a file for it with `--output F`"));
     }
     let query = question(&args)?;
-    let frame = lake.ask(&query, args.as_of.as_deref()).await.map_err(|e| explain(&lake, &args, &query, e))?;
+    let frame =
+        lake.ask(&query, args.as_of.as_deref()).await.map_err(|e| explain(&lake, &args, &query, e))?;
     let rows = frame.execute_stream().await.map_err(|e| explain(&lake, &args, &query, e.into()))?;
     match &args.output {
         None => write(rows, args.format, std::io::stdout()).await.map(|_| ()),

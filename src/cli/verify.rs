@@ -32,10 +32,8 @@ pub async fn verify(lake: Lake, args: VerifyArgs) -> Result<()> {
     let Some(worst) = compared.iter().find(|comparison| comparison.differences > 0) else {
         return print::line(format!("{} tables equal a full rebuild, row by row", compared.len()));
     };
-    let error = Error::data(format!(
-        "`{}` differs from a full rebuild in {} rows",
-        worst.table, worst.differences
-    ));
+    let error =
+        Error::data(format!("`{}` differs from a full rebuild in {} rows", worst.table, worst.differences));
     let sample = worst.sample.iter().map(|row| format!("for example {row}"));
     Err(sample
         .fold(error, Error::detail)

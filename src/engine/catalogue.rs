@@ -80,7 +80,8 @@ impl Catalogue {
     /// `name` means no rows, and the engine knows it.
     pub fn empty(&self, name: &TableName, schema: &SchemaRef) -> crate::error::Result<()> {
         // Without the columns' descriptions, which the engine would look for in what it makes of nothing.
-        let plain = schema.fields().iter().map(|f| Field::new(f.name(), f.data_type().clone(), f.is_nullable()));
+        let plain =
+            schema.fields().iter().map(|f| Field::new(f.name(), f.data_type().clone(), f.is_nullable()));
         let schema = DFSchema::try_from(ArrowSchema::new(plain.collect::<Vec<_>>()))?;
         let nothing = EmptyRelation { produce_one_row: false, schema: Arc::new(schema) };
         let view = ViewTable::new(LogicalPlan::EmptyRelation(nothing), None);

@@ -8,10 +8,11 @@ mod versions;
 
 use std::sync::Arc;
 
-use datafusion::execution::SessionStateBuilder;
+use datafusion::catalog::MemoryCatalogProviderList;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use sysinfo::{MemoryRefreshKind, System};
 
@@ -26,7 +27,8 @@ pub use versions::{Asked, At, versions};
 /// What sessions share: memory, threads, temporary files.
 #[derive(Clone)]
 pub struct Engine {
-    runtime: Arc<RuntimeEnv>,
+    /// What every session begins with; making it takes longer than a small query.
+    state: SessionState,
     threads: usize,
 }
 
@@ -52,32 +54,17 @@ impl Engine {
         if let Some(bytes) = limit {
             runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
         }
-        Ok(Engine { runtime: runtime.build_arc()?, threads: threads(settings) })
+        let threads = threads(settings);
+        Ok(Engine { state: state(runtime.build_arc()?, threads)?, threads })
     }
 
     /// A session that sees the names of `catalogue`.
     pub fn session(&self, catalogue: Arc<Catalogue>) -> SessionContext {
-        let mut config = SessionConfig::new()
-            .with_target_partitions(self.threads)
-            .with_information_schema(true)
-            .with_create_default_catalog_and_schema(false)
-            .with_default_catalog_and_schema(catalogue::CATALOG, "gold");
-        let optimizer = &mut config.options_mut().optimizer;
-        // Dictionary keys panic in pushed-down IN lists over Delta scans.
-        optimizer.hash_join_inlist_pushdown_max_size = 0;
-        optimizer.hash_join_inlist_pushdown_max_distinct_values = 0;
-        // Our joins have one small side; moving the rows of the large one costs more than it gains.
-        optimizer.repartition_joins = false;
-        let state = SessionStateBuilder::new()
-            .with_config(config)
-            .with_runtime_env(self.runtime.clone())
-            .with_default_features()
+        let state = SessionStateBuilder::new_from_existing(self.state.clone())
+            .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
             .build();
         #[expect(clippy::disallowed_methods, reason = "the one session factory")]
         let session = SessionContext::new_with_state(state);
-        for function in functions::all() {
-            session.register_udf(function);
-        }
         session.register_catalog(catalogue::CATALOG, catalogue);
         session
     }
@@ -95,6 +82,30 @@ impl Engine {
     pub fn threads(&self) -> usize {
         self.threads
     }
+}
+
+/// The state of a session that sees nothing yet.
+fn state(runtime: Arc<RuntimeEnv>, threads: usize) -> Result<SessionState> {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(threads)
+        .with_information_schema(true)
+        .with_create_default_catalog_and_schema(false)
+        .with_default_catalog_and_schema(catalogue::CATALOG, "gold");
+    let optimizer = &mut config.options_mut().optimizer;
+    // Dictionary keys panic in pushed-down IN lists over Delta scans.
+    optimizer.hash_join_inlist_pushdown_max_size = 0;
+    optimizer.hash_join_inlist_pushdown_max_distinct_values = 0;
+    // Our joins have one small side; moving the rows of the large one costs more than it gains.
+    optimizer.repartition_joins = false;
+    let mut state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .build();
+    for function in functions::all() {
+        state.register_udf(Arc::new(function))?;
+    }
+    Ok(state)
 }
 
 /// The bytes of memory of the machine, or of the container that the program runs in.

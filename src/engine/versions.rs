@@ -67,9 +67,7 @@ fn without_for(query: &str) -> Option<String> {
         tokens.iter().enumerate().filter(|(_, t)| !matches!(t, Token::Whitespace(_))).collect();
     let at = |i: usize| words.get(i).map(|(_, token)| token);
     let versions: Vec<usize> = (0..words.len())
-        .filter(|i| {
-            is(at(*i), &["version", "timestamp"]) && is(at(i + 1), &["as"]) && is(at(i + 2), &["of"])
-        })
+        .filter(|i| is(at(*i), &["version", "timestamp"]) && is(at(i + 1), &["as"]) && is(at(i + 2), &["of"]))
         .collect();
     if versions.is_empty() {
         return None;
@@ -156,7 +154,9 @@ mod tests {
             [("gold.rfm".to_string(), At::Version(3))]
         );
         assert_eq!(
-            asked("select r.x from gold.rfm FOR VERSION AS OF 3 as r join silver.t timestamp as of '2026-01-02' on true where y = 'for version as of'"),
+            asked(
+                "select r.x from gold.rfm FOR VERSION AS OF 3 as r join silver.t timestamp as of '2026-01-02' on true where y = 'for version as of'"
+            ),
             [
                 ("gold.rfm".to_string(), At::Version(3)),
                 ("silver.t".to_string(), At::Timestamp("2026-01-02".into()))

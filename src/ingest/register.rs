@@ -144,11 +144,7 @@ pub(super) async fn unregistered(
 }
 
 /// Appends files to the register in one commit.
-pub(super) async fn append(
-    register: &State,
-    files: &[LoadedFile],
-    loading: &Loading<'_>,
-) -> Result<Table> {
+pub(super) async fn append(register: &State, files: &[LoadedFile], loading: &Loading<'_>) -> Result<Table> {
     let contract = contract()?;
     let mut writer = register.newest.file_writer(&contract.schema(), loading.options);
     writer.write(&rows(&contract, files, loading.run_id, loading.at)?).await?;

@@ -47,6 +47,8 @@ pub struct Query {
     pub sql: String,
     /// The names of the tables it reads, sorted, as written: `schema.table`, or `new.` or `old.` before that.
     pub reads: Vec<String>,
+    /// Its tokens without comments and blanks: equal when and only when the meaning can be.
+    pub normalised: String,
 }
 
 /// A query that makes a table.
@@ -67,18 +69,19 @@ impl Query {
         let header = header_of(&sql);
         let prose = header.iter().filter(|line| !is_directive(line));
         let doc = prose.copied().collect::<Vec<_>>().join(" ").trim().to_string();
-        let reads = reads_of(path, &sql)?;
-        Ok(Query { path: path.into(), doc, sql, reads })
+        Query::parse(path, doc, sql)
     }
 
-    /// The query's tokens without comments and blanks: equal when and only when the meaning can be.
-    pub fn normalised(&self) -> Result<String> {
-        let tokens = Tokenizer::new(&GenericDialect {}, &self.sql)
+    /// Reads a query from its text; `path` is where errors point to.
+    pub fn parse(path: &Path, doc: String, sql: String) -> Result<Query> {
+        let reads = reads_of(path, &sql)?;
+        let tokens = Tokenizer::new(&GenericDialect {}, &sql)
             .tokenize()
-            .map_err(|e| Error::invalid(e.to_string()).detail(format!("in {}", self.path.display())))?;
+            .map_err(|e| Error::invalid(e.to_string()).detail(format!("in {}", path.display())))?;
         // The debug form keeps a quote inside a text apart from the one that ends it.
         let words = tokens.iter().filter(|t| !matches!(t, Token::Whitespace(_))).map(|t| format!("{t:?}"));
-        Ok(words.collect::<Vec<_>>().join(" "))
+        let normalised = words.collect::<Vec<_>>().join(" ");
+        Ok(Query { path: path.into(), doc, sql, reads, normalised })
     }
 }
 
@@ -135,7 +138,8 @@ impl Job {
     }
 
     fn prefixed<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = TableName> + 'a {
-        let names = self.query.reads.iter().filter_map(move |name| name.strip_prefix(prefix)?.strip_prefix('.'));
+        let names =
+            self.query.reads.iter().filter_map(move |name| name.strip_prefix(prefix)?.strip_prefix('.'));
         names.filter_map(TableName::parse)
     }
 }

@@ -182,8 +182,11 @@ impl Project {
     fn check_increment(&self, job: &Job) -> Result<()> {
         let stored = |name: &TableName| self.contracts.contains_key(name);
         if let Some(name) = job.new_rows_of().find(|name| !stored(name)) {
-            return Err(Error::invalid(format!("`{}` reads new rows of `{name}`, which is no table", job.name))
-                .hint("a mapping or a view is read by its plain name"));
+            return Err(Error::invalid(format!(
+                "`{}` reads new rows of `{name}`, which is no table",
+                job.name
+            ))
+            .hint("a mapping or a view is read by its plain name"));
         }
         let own = self.step_tables(&job.name);
         let known = |name: &TableName| own.contains(name) || job.new_rows_of().any(|new| new == *name);
@@ -197,8 +200,11 @@ impl Project {
         let reads_new = |job: &Job| job.new_rows_of().next().is_some();
         let through_view = || job.whole().filter_map(|name| self.jobs.get(&name)).any(reads_new);
         if job.writes == Writes::Append && !reads_new(job) && !through_view() {
-            return Err(Error::invalid(format!("`{}` appends, but does not say which rows are new", job.name))
-                .hint("read one of its inputs as `new.<table>`, or write `-- writes: full`"));
+            return Err(Error::invalid(format!(
+                "`{}` appends, but does not say which rows are new",
+                job.name
+            ))
+            .hint("read one of its inputs as `new.<table>`, or write `-- writes: full`"));
         }
         Ok(())
     }

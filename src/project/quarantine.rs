@@ -21,15 +21,20 @@ pub(super) fn expand(
         let at = |error: Error| error.detail(format!("in {}", contract.path.display()));
         let reads_view = job.reads().any(|read| jobs.get(&read).is_some_and(|j| j.writes == Writes::Nothing));
         if reads_view {
-            return Err(at(Error::invalid(format!("`{name}` cannot put rows into quarantine: it reads a view"))
-                .hint("let the view decide which rows go where")));
+            return Err(at(Error::invalid(format!(
+                "`{name}` cannot put rows into quarantine: it reads a view"
+            ))
+            .hint("let the view decide which rows go where")));
         }
         let twin_name = TableName::new(name.layer, format!("{}_rejected", name.table));
         let view_name = TableName::new(name.layer, format!("{}_held", name.table));
-        let [view, table, rejected] = split(contract, job, &view_name, &twin_name);
+        let [view, table, rejected] = split(contract, job, &view_name, &twin_name)?;
         contract.quarantine = Some(twin_name.clone());
         let twin = twin(contract, &twin_name);
-        if contracts.contains_key(&twin_name) || jobs.contains_key(&twin_name) || jobs.contains_key(&view_name) {
+        if contracts.contains_key(&twin_name)
+            || jobs.contains_key(&twin_name)
+            || jobs.contains_key(&view_name)
+        {
             return Err(Error::invalid(format!(
                 "`{name}` puts rows into quarantine, so `{twin_name}` and `{view_name}` cannot be tables of their own"
             )));
@@ -49,31 +54,31 @@ fn rules(contract: &Contract) -> Vec<(&str, String)> {
 }
 
 /// The view of all rows, the job of those that fail no rule, and the job of the others.
-fn split(contract: &Contract, job: &Job, view: &TableName, twin: &TableName) -> [Job; 3] {
-    let cases = rules(contract).into_iter().map(|(name, violation)| format!("case when {violation} then '{name}' end"));
+fn split(contract: &Contract, job: &Job, view: &TableName, twin: &TableName) -> Result<[Job; 3]> {
+    let cases = rules(contract)
+        .into_iter()
+        .map(|(name, violation)| format!("case when {violation} then '{name}' end"));
     let cases = cases.collect::<Vec<_>>().join(", ");
     let query = job.query.sql.trim_end().trim_end_matches(';');
     let columns: Vec<&str> = contract.columns.iter().map(|column| column.name.as_str()).collect();
     let columns = columns.join(", ");
-    let of = |name: &TableName, writes: Writes, sql: String, reads: Vec<String>| Job {
-        name: name.clone(),
-        query: Query { sql, reads, ..job.query.clone() },
-        writes,
+    let of = |name: &TableName, writes: Writes, sql: String| -> Result<Job> {
+        let query = Query::parse(&job.query.path, job.query.doc.clone(), sql)?;
+        Ok(Job { name: name.clone(), query, writes })
     };
-    let from_view = vec![view.to_string(), "lake.run".to_string()];
-    [
+    Ok([
         of(
             view,
             Writes::Nothing,
-            format!("select *, array_compact(make_array({cases})) as failed_rules from (\n{query}\n) as held"),
-            job.query.reads.clone(),
-        ),
+            format!(
+                "select *, array_compact(make_array({cases})) as failed_rules from (\n{query}\n) as held"
+            ),
+        )?,
         of(
             &contract.name,
             job.writes,
             format!("select {columns} from {view} where cardinality(failed_rules) = 0"),
-            from_view[..1].to_vec(),
-        ),
+        )?,
         of(
             twin,
             job.writes,
@@ -81,9 +86,8 @@ fn split(contract: &Contract, job: &Job, view: &TableName, twin: &TableName) -> 
                 "select {columns}, failed_rules, failed_rules[1] as first_rule, \
                  (select run_id from lake.run) as run_id from {view} where cardinality(failed_rules) > 0"
             ),
-            from_view,
-        ),
-    ]
+        )?,
+    ])
 }
 
 /// What the twin promises: the rows of the table that were set aside, and why.
@@ -92,7 +96,10 @@ fn twin(contract: &Contract, name: &TableName) -> Contract {
     let columns: Vec<Column> = columns.chain(quarantine_columns()).collect();
     Contract {
         name: name.clone(),
-        doc: format!("Rows that would be in `{}` but fail an expectation, with every one they fail.", contract.name),
+        doc: format!(
+            "Rows that would be in `{}` but fail an expectation, with every one they fail.",
+            contract.name
+        ),
         grain: format!("{}, set aside", contract.grain),
         columns,
         expectations: Default::default(),

@@ -185,7 +185,9 @@ fn offenders(contract: &Contract, check: &Check, now: DateTime<Utc>) -> Option<S
         }
         Check::RowCount(bounds) => {
             let (min, max) = (bounds.min.unwrap_or(0), bounds.max.unwrap_or(i64::MAX as u64));
-            format!("select rows from (select count(*) as rows from {name}) as c where rows not between {min} and {max}")
+            format!(
+                "select rows from (select count(*) as rows from {name}) as c where rows not between {min} and {max}"
+            )
         }
         Check::Freshness(Freshness { column, within }) => format!(
             "select newest from (select cast(max({column}) as timestamp) as newest from {name}) as f \
@@ -210,7 +212,9 @@ fn offenders(contract: &Contract, check: &Check, now: DateTime<Utc>) -> Option<S
 fn shown(contract: &Contract, table: &Table, query: &str) -> String {
     let name = contract.name.to_string();
     match table.version() {
-        Some(version) => query.replace(&format!("from {name}"), &format!("from {name} version as of {version}")),
+        Some(version) => {
+            query.replace(&format!("from {name}"), &format!("from {name} version as of {version}"))
+        }
         None => query.to_string(),
     }
 }
@@ -223,9 +227,11 @@ async fn failing(session: &SessionContext, query: &str) -> Result<u64> {
 /// The first few rows that a query gives, written `name = value`, in the order of their texts.
 pub async fn sample(session: &SessionContext, query: &str) -> Result<Vec<String>> {
     let frame = session.sql(&format!("select * from ({query}) as offenders")).await?;
-    let order = frame.schema().columns().into_iter().map(|column| {
-        datafusion::prelude::Expr::Column(column).sort(true, false)
-    });
+    let order = frame
+        .schema()
+        .columns()
+        .into_iter()
+        .map(|column| datafusion::prelude::Expr::Column(column).sort(true, false));
     let order = order.collect();
     let batches = frame.sort(order)?.limit(0, Some(SAMPLE))?.collect().await?;
     let mut rows = Vec::new();
@@ -239,9 +245,11 @@ pub async fn sample(session: &SessionContext, query: &str) -> Result<Vec<String>
                         let value = column.as_primitive::<datafusion::arrow::datatypes::Decimal128Type>();
                         decimal(value.value(row))
                     }
-                    _ => ArrayFormatter::try_new(column.as_ref(), &FormatOptions::default().with_null("NULL"))
-                        .map(|formatter| formatter.value(row).to_string())
-                        .unwrap_or_default(),
+                    _ => {
+                        ArrayFormatter::try_new(column.as_ref(), &FormatOptions::default().with_null("NULL"))
+                            .map(|formatter| formatter.value(row).to_string())
+                            .unwrap_or_default()
+                    }
                 };
                 format!("{} = {text}", field.name())
             };

@@ -65,9 +65,8 @@ pub fn measures_of(project: &Project, contract: &Contract) -> BTreeSet<Measure> 
     let mut measures: BTreeSet<Measure> =
         violations.map(|violation| Measure::rows(Some(&violation))).collect();
     measures.insert(Measure::rows(None));
-    let is_here = |other: &&Contract| {
-        other.name == contract.name || other.quarantine.as_ref() == Some(&contract.name)
-    };
+    let is_here =
+        |other: &&Contract| other.name == contract.name || other.quarantine.as_ref() == Some(&contract.name);
     let here = project.contracts.values().filter(is_here).flat_map(|other| other.reconcile.values());
     for amount in here.flat_map(|reconcile| reconcile.amounts.values()) {
         measures.insert(Measure::sum(&amount.here, None));
@@ -168,7 +167,11 @@ impl Tallier {
 
     /// The tally of the rows of a batch.
     pub fn take(&self, batch: &RecordBatch) -> Result<Tally> {
-        self.0.iter().map(|taken| Ok((taken.sql.clone(), taken.value(batch)?))).collect::<Result<_>>().map(Tally)
+        self.0
+            .iter()
+            .map(|taken| Ok((taken.sql.clone(), taken.value(batch)?)))
+            .collect::<Result<_>>()
+            .map(Tally)
     }
 }
 

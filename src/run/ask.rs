@@ -43,14 +43,16 @@ impl Lake {
             At::Version(version) => *version,
             At::Timestamp(instant) => {
                 let published = self.publication_as_of(instant).await?;
-                *published.tables.get(name).ok_or_else(|| {
-                    Error::invalid(format!("`{name}` had not been published by {instant}"))
-                })?
+                *published
+                    .tables
+                    .get(name)
+                    .ok_or_else(|| Error::invalid(format!("`{name}` had not been published by {instant}")))?
             }
         };
         let newest = Table::open(&self.store, name, None).await?.version();
         if newest.is_none_or(|newest| version > newest) {
-            let known = newest.map_or("none has been built".to_string(), |newest| format!("the newest is {newest}"));
+            let known =
+                newest.map_or("none has been built".to_string(), |newest| format!("the newest is {newest}"));
             return Err(Error::invalid(format!("`{name}` has no version {version}"))
                 .detail(known)
                 .hint(format!("`lake history {name}` lists them")));

@@ -111,7 +111,8 @@ async fn increment(lake: &Lake, run: &Run, step: &Step, states: &States) -> Resu
     }
     // Rows that stay were made from what is read whole: it must not have changed.
     let appends = jobs.iter().any(|job| job.writes == Writes::Append);
-    let whole = jobs.iter().flat_map(|job| job.whole()).filter(|name| lake.project.contracts.contains_key(name));
+    let whole =
+        jobs.iter().flat_map(|job| job.whole()).filter(|name| lake.project.contracts.contains_key(name));
     for name in whole.filter(|_| appends) {
         let then = record.inputs.get(&name.to_string()).copied();
         if !step.tables.contains(&name) && then != states.expect(&name)?.table.content() {
@@ -166,7 +167,8 @@ fn rows_in(lake: &Lake, step: &Step, states: &States, increment: Option<&Increme
     let rows = |input: &TableName| {
         let table = &states.get(input)?.table;
         let new = increment.and_then(|increment| increment.new.get(input));
-        let is_whole = || jobs_of(lake, step).is_ok_and(|jobs| jobs.iter().any(|job| job.whole().any(|w| w == *input)));
+        let is_whole =
+            || jobs_of(lake, step).is_ok_and(|jobs| jobs.iter().any(|job| job.whole().any(|w| w == *input)));
         Some(match new {
             Some(files) if !is_whole() => table.size_of(files).rows,
             _ => table.size().rows,

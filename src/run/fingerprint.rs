@@ -41,7 +41,7 @@ pub(super) fn of_judgement(project: &Project) -> Result<BTreeMap<String, String>
     let mut parts: BTreeMap<String, String> =
         contracts.map(|contract| (contract.name.to_string(), hash(&judgement_of(contract)))).collect();
     for (name, query) in &project.audits {
-        parts.insert(format!("audit {name}"), hash(&query.normalised()?));
+        parts.insert(format!("audit {name}"), hash(&query.normalised));
     }
     Ok(parts)
 }
@@ -62,7 +62,7 @@ fn add_job(
     parts: &mut BTreeMap<String, String>,
 ) -> Result<()> {
     let Some(job) = project.jobs.get(name) else { return Ok(()) };
-    parts.insert(part, hash(&job.query.normalised()?));
+    parts.insert(part, hash(&job.query.normalised));
     if job.query.reads.iter().any(|read| read == "lake.parameters") {
         let text = as_of.map_or("the day after the last".to_string(), |date| date.to_string());
         parts.insert("parameter as_of".into(), text);

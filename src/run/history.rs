@@ -41,7 +41,7 @@ impl Lake {
         let catalogue = Catalogue::new();
         catalogue.open(publications.table());
         let query = "select run_id, published_at, tables, restores from ops.publications \
-                     order by published_at desc, run_id desc";
+                     order by publication_no desc nulls last, published_at desc";
         let batches = self.engine.session(catalogue).sql(query).await?.collect().await?;
         Ok(batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| published(batch, row))).collect())
     }

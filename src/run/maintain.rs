@@ -10,7 +10,9 @@ use crate::contract::{Contract, Layer, TableName};
 use crate::engine::Catalogue;
 use crate::error::{Error, Result};
 use crate::ingest;
-use crate::table::{CommitRecord, LogEntry, Mode, Publications, State, Table, Version, publications_contract};
+use crate::table::{
+    CommitRecord, LogEntry, Mode, Publications, State, Table, Version, publications_contract,
+};
 
 /// Files of less than this many bytes are all of one size to the policy.
 const SMALLEST_TIER_BYTES: u64 = 64 << 10;
@@ -63,7 +65,8 @@ impl Lake {
     /// Compacts the tables that runs are recorded in, and drops the oldest runs from them.
     pub(super) async fn compact_records(&self, run: &Run) {
         let Ok(contracts) = record::contracts() else { return };
-        for name in contracts.into_iter().map(|contract| contract.name) {
+        let names = contracts.into_iter().map(|contract| contract.name);
+        for name in names.chain([TableName::new(Layer::Ops, "publications")]) {
             let compacted = async {
                 let state = State::of(Table::open(&self.store, &name, None).await?);
                 self.compact_table(run, &state).await
@@ -164,7 +167,9 @@ impl Lake {
         }
         let mut ops = record::contracts()?;
         ops.push(publications_contract()?);
-        ops.into_iter().find(|contract| contract.name == *name).ok_or_else(|| self.project.unknown_table(&name.to_string()))
+        ops.into_iter()
+            .find(|contract| contract.name == *name)
+            .ok_or_else(|| self.project.unknown_table(&name.to_string()))
     }
 
     /// Makes the files of a table as few and as large as the settings want them, sorted by `sort_by` or by the
@@ -208,8 +213,12 @@ impl Lake {
         let _lock = self.store.lock(&run.id)?;
         let all = self.publications().await?;
         let oldest = run.started_at - older_than;
-        let kept: Vec<&Published> =
-            all.iter().enumerate().filter(|(i, p)| *i == 0 || p.published_at >= oldest).map(|(_, p)| p).collect();
+        let kept: Vec<&Published> = all
+            .iter()
+            .enumerate()
+            .filter(|(i, p)| *i == 0 || p.published_at >= oldest)
+            .map(|(_, p)| p)
+            .collect();
         let mut names: BTreeSet<TableName> = self.project.contracts.keys().cloned().collect();
         names.insert(ingest::register_name());
         names.insert(TableName::new(Layer::Ops, "publications"));

@@ -9,6 +9,7 @@ mod fan;
 mod fingerprint;
 mod history;
 mod maintain;
+mod parallel;
 mod plan;
 mod publish;
 mod receive;
@@ -21,7 +22,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use futures::future::try_join_all;
 use tempfile::TempDir;
 
 use crate::clock::{Clock, run_id};
@@ -274,7 +274,6 @@ impl Lake {
         changed.extend(loaded.flat_map(|ingested| [ingested.table.clone(), ingest::register_name()]));
         if !changed.is_empty() {
             self.compact(run, &mut states, &changed).await;
-            self.compact_records(run).await;
         }
         self.conclude(run, &publications, &states, &mut journal.judgement).await?;
         Ok(ingested)
@@ -372,7 +371,8 @@ impl Lake {
         let mut outcomes: BTreeMap<TableName, TableOutcome> = BTreeMap::new();
         open_all(&run.catalogue, states);
         for wave in plan.waves() {
-            let built = try_join_all(wave.iter().map(|step| build::build(self, run, step, states))).await?;
+            let seen: &States = states;
+            let built = parallel::all(wave.iter().map(|step| build::build(self, run, step, seen)))?;
             for (table, outcome) in built.into_iter().flatten() {
                 run.catalogue.open(&table);
                 states.update(table);

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 use futures::future::try_join_all;
 
-use super::{Asked, Event, Judgement, Lake, Plan, Run, States, Status, fingerprint, record};
+use super::{Asked, Event, Judgement, Lake, Plan, Run, States, Status, fingerprint, parallel, record};
 use crate::contract::{Contract, Expectation, Layer, TableName};
 use crate::engine::{Catalogue, Transition};
 use crate::error::{Error, Result};
-use crate::quality::{
-    Audited, Balance, Entry, Measure, Tally, Verdict, audit, audit_query, balance, count,
-};
+use crate::quality::{Audited, Balance, Entry, Measure, Tally, Verdict, audit, audit_query, balance, count};
 use crate::table::{Change, Publication, Publications, Table, Version};
+
+/// What records of files are called in the books.
+const LINES: &str = "lines";
 
 impl Lake {
     /// The tables that readers see, opened by the newest publication.
@@ -129,10 +130,8 @@ impl Lake {
         let session = &self.engine.job_session(catalogue, &transition);
         let judged_by_change = publication.judged_by != before.judged_by;
         let verdicts = self.verdicts(session, fresh, &changed, &appended, run, judged_by_change);
-        let (verdicts, balances) = futures::try_join!(
-            verdicts,
-            self.balances(session, fresh, &changed, before)
-        )?;
+        let (verdicts, balances) =
+            futures::try_join!(verdicts, self.balances(session, fresh, &changed, before))?;
         Ok(Judgement { balances, verdicts, published: false })
     }
 
@@ -164,8 +163,8 @@ impl Lake {
             query.reads.iter().all(is_fresh) && (judged_by_change || query.reads.iter().any(is_new))
         });
         let queries = queries.map(|(name, query)| audit_query(session, name, query));
-        let mut verdicts: Vec<Verdict> = try_join_all(audits).await?.into_iter().flatten().collect();
-        verdicts.extend(try_join_all(queries).await?);
+        let mut verdicts: Vec<Verdict> = parallel::all(audits)?.into_iter().flatten().collect();
+        verdicts.extend(parallel::all(queries)?);
         Ok(verdicts)
     }
 
@@ -181,15 +180,17 @@ impl Lake {
         for name in changed.iter().filter(|name| name.layer == Layer::Bronze) {
             balances.push(self.received(&fresh[*name], before.tables.get(*name).copied()).await?);
         }
-        let crossings = self.project.contracts.values().flat_map(|contract| {
-            contract.reconcile.values().map(move |reconcile| (contract, reconcile))
-        });
+        let crossings = self
+            .project
+            .contracts
+            .values()
+            .flat_map(|contract| contract.reconcile.values().map(move |reconcile| (contract, reconcile)));
         let crossings = crossings.filter(|(contract, reconcile)| {
             let mut tables = reconcile.with.iter().chain([&contract.name, &reconcile.against]);
             tables.clone().all(|name| fresh.contains_key(name)) && tables.any(|name| changed.contains(name))
         });
         let crossings = crossings.map(|(contract, reconcile)| balance(session, fresh, contract, reconcile));
-        balances.extend(try_join_all(crossings).await?);
+        balances.extend(parallel::all(crossings)?);
         Ok(balances)
     }
 
@@ -197,7 +198,8 @@ impl Lake {
     /// version `then`.
     async fn received(&self, table: &Table, then: Option<Version>) -> Result<Balance> {
         let contract = self.project.contract(table.name())?;
-        let tally = |table: &Table| Tally::of_record(&table.record().map(|r| r.tally.clone()).unwrap_or_default());
+        let tally =
+            |table: &Table| Tally::of_record(&table.record().map(|r| r.tally.clone()).unwrap_or_default());
         let catalogue = self.names();
         let change = match then {
             Some(then) => table.changes_since(then).await?,
@@ -220,7 +222,7 @@ impl Lake {
             reconcile.amounts.iter().map(move |(name, amount)| (name.clone(), measure(&amount.there)))
         });
         let (names, measures): (Vec<String>, Vec<Measure>) =
-            amounts.filter(|(_, measure)| read.get(measure).is_some()).unzip();
+            amounts.filter(|(name, measure)| name != LINES && read.get(measure).is_some()).unzip();
         let measures: Vec<Measure> = [Measure::rows(None)].into_iter().chain(measures).collect();
         let session = self.engine.session(catalogue);
         let stored = count(&session, &table.name().to_string(), &measures).await?;
@@ -234,11 +236,8 @@ impl Lake {
         };
         Ok(Balance {
             name: format!("files → {}", table.name()),
-            amounts: ["lines".to_string()].into_iter().chain(names).collect(),
-            entries: vec![
-                entry(true, "files", &given),
-                entry(false, &table.name().to_string(), &stored),
-            ],
+            amounts: [LINES.to_string()].into_iter().chain(names).collect(),
+            entries: vec![entry(true, "files", &given), entry(false, &table.name().to_string(), &stored)],
         })
     }
 

@@ -107,6 +107,7 @@ impl Lake {
         if let Err(error) = self.write_record(run, journal, error).await {
             tracing::warn!(run_id = run.id, %error, "the run could not be recorded");
         }
+        self.compact_records(run).await;
     }
 
     async fn write_record(&self, run: &Run, journal: &Journal, error: Option<&Error>) -> Result<()> {

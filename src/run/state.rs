@@ -12,7 +12,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use futures::future::try_join_all;
 
-use super::Lake;
+use super::{Lake, parallel};
 use crate::contract::{Layer, TableName};
 use crate::error::{Error, Result};
 use crate::ingest;
@@ -32,7 +32,7 @@ impl States {
             let state = load(lake, publications, &name).await?;
             Ok::<_, Error>((name, state))
         });
-        let mut states = States(try_join_all(opened).await?.into_iter().collect());
+        let mut states = States(parallel::all(opened)?.into_iter().collect());
         states.drop_halves(lake, publications).await?;
         Ok(states)
     }
@@ -116,8 +116,7 @@ async fn load(lake: &Lake, publications: &Publications, name: &TableName) -> Res
     let shown = publications.newest().and_then(|publication| publication.tables.get(name)).copied();
     let is_shown = newest.version() == shown;
     let only_rearranged = shown.is_some() && newest.content() <= shown && newest.record().is_some();
-    let left_behind =
-        newest.record().is_some_and(|record| record.based_on == publications.table().version());
+    let left_behind = newest.record().is_some_and(|record| record.based_on == publications.table().version());
     let table = match is_shown || only_rearranged || left_behind {
         true => newest.clone(),
         false => published(lake, publications, &newest).await?,

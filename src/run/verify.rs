@@ -36,8 +36,10 @@ impl Lake {
         let targets = self.targets(&Request { select: select.map(Into::into), ..Default::default() })?;
         let asked = Asked { as_of, ..Default::default() };
         if let Some(table) = Plan::new(self, &states, &targets, &BTreeSet::new(), asked)?.stale().next() {
-            return Err(Error::invalid(format!("`{table}` is not up to date, so there is nothing to compare"))
-                .hint("`lake run` first; `lake plan` says why"));
+            return Err(Error::invalid(format!(
+                "`{table}` is not up to date, so there is nothing to compare"
+            ))
+            .hint("`lake run` first; `lake plan` says why"));
         }
         let folder = downloads()?;
         let scratch = Lake {
@@ -99,8 +101,9 @@ impl Lake {
         self.store.check_format().await?;
         let publications = Publications::open(&self.store).await?;
         let newest = publications.newest().cloned();
-        let newest = newest
-            .ok_or_else(|| Error::invalid("nothing is published yet").hint("`lake run` builds and publishes"))?;
+        let newest = newest.ok_or_else(|| {
+            Error::invalid("nothing is published yet").hint("`lake run` builds and publishes")
+        })?;
         Ok((publications, newest))
     }
 }
@@ -112,7 +115,11 @@ fn asked_as_of(states: &States) -> Option<NaiveDate> {
 }
 
 /// The rows of a published table against those of the rebuilt one, as multisets.
-async fn compare(session: &SessionContext, contract: Option<&Contract>, name: &TableName) -> Result<Comparison> {
+async fn compare(
+    session: &SessionContext,
+    contract: Option<&Contract>,
+    name: &TableName,
+) -> Result<Comparison> {
     let contract = contract.ok_or_else(|| Error::internal(format!("`{name}` has no contract")))?;
     let columns = contract.columns.iter().filter(|column| !column.of_run).map(|column| column.name.as_str());
     let columns = columns.collect::<Vec<_>>().join(", ");

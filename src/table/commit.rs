@@ -120,9 +120,7 @@ impl Table {
         let kept: BTreeMap<String, LogicalFileView> = match mode {
             Mode::Append(base) => base.files(),
             Mode::Replace => BTreeMap::new(),
-            Mode::Rewrite(gone) => {
-                now.clone().into_iter().filter(|(path, _)| !gone.contains(path)).collect()
-            }
+            Mode::Rewrite(gone) => now.clone().into_iter().filter(|(path, _)| !gone.contains(path)).collect(),
         };
         let removed = now.iter().filter(|(path, _)| !kept.contains_key(*path));
         let mut actions: Vec<Action> =

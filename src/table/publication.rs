@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{
-    ArrayRef, Int64Builder, MapBuilder, MapFieldNames, RecordBatch, StringViewArray, StringViewBuilder,
-    TimestampMicrosecondArray,
+    ArrayRef, Int64Array, Int64Builder, MapBuilder, MapFieldNames, RecordBatch, StringViewArray,
+    StringViewBuilder, TimestampMicrosecondArray,
 };
 use datafusion::arrow::compute::cast;
 
@@ -78,7 +78,8 @@ impl Publications {
     ) -> Result<()> {
         let contract = contract()?;
         let mut writer = self.table.file_writer(&contract.schema(), options);
-        writer.write(&row(&contract, publication, published_at)?).await?;
+        let number = self.table.version().map_or(1, |version| version + 2);
+        writer.write(&row(&contract, publication, number, published_at)?).await?;
         let inputs = publication.tables.iter().map(|(name, version)| (name.to_string(), *version)).collect();
         let record = CommitRecord {
             run_id: publication.run_id.clone(),
@@ -102,7 +103,12 @@ pub fn contract() -> Result<Contract> {
     Contract::parse(Path::new("ops/publications.toml"), name(), include_str!("ops/publications.toml"))
 }
 
-fn row(contract: &Contract, publication: &Publication, published_at: DateTime<Utc>) -> Result<RecordBatch> {
+fn row(
+    contract: &Contract,
+    publication: &Publication,
+    number: u64,
+    published_at: DateTime<Utc>,
+) -> Result<RecordBatch> {
     let names = MapFieldNames { entry: "key_value".into(), key: "key".into(), value: "value".into() };
     let mut tables = MapBuilder::new(Some(names), StringViewBuilder::new(), Int64Builder::new());
     for (name, version) in &publication.tables {
@@ -112,11 +118,12 @@ fn row(contract: &Contract, publication: &Publication, published_at: DateTime<Ut
     let internal =
         |e: datafusion::arrow::error::ArrowError| Error::internal(format!("a publication's row: {e}"));
     tables.append(true).map_err(internal)?;
-    let columns: [ArrayRef; 4] = [
+    let columns: [ArrayRef; 5] = [
         Arc::new(StringViewArray::from_iter_values([&publication.run_id])),
         Arc::new(TimestampMicrosecondArray::from_value(published_at.timestamp_micros(), 1)),
         Arc::new(tables.finish()),
         Arc::new(StringViewArray::from(vec![publication.restores.as_deref()])),
+        Arc::new(Int64Array::from(vec![i64::try_from(number).unwrap_or(i64::MAX)])),
     ];
     let schema = contract.schema();
     let cast_to = |(column, field): (&ArrayRef, &Arc<datafusion::arrow::datatypes::Field>)| {

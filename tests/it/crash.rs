@@ -148,7 +148,10 @@ async fn books_that_do_not_balance_publish_nothing() {
         "where fate = 'transaction' and quantity <> 2",
     );
     let error = fresh.run().await.unwrap_err();
-    assert_eq!((error.kind(), error.message()), (Kind::Data, "the books of bronze.online_retail → silver.transactions do not balance"));
+    assert_eq!(
+        (error.kind(), error.message()),
+        (Kind::Data, "the books of bronze.online_retail → silver.transactions do not balance")
+    );
     assert_eq!(error.details().last().unwrap(), "in less out: lines 1, quantity 2, amount 6.78");
     assert_eq!(days(&fresh).await, before);
 }

@@ -44,7 +44,9 @@ async fn a_run_with_nothing_new_commits_nothing() {
     fresh.run().await.unwrap();
     let before = commits(&fresh);
     let summary = fresh.run().await.unwrap();
-    assert!(!summary.judgement.published && summary.tables.iter().all(|table| table.action == Action::Skipped));
+    assert!(
+        !summary.judgement.published && summary.tables.iter().all(|table| table.action == Action::Skipped)
+    );
     assert_eq!(commits(&fresh), before);
 }
 

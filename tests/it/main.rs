@@ -5,9 +5,13 @@
 mod bad;
 mod commands;
 mod crash;
+mod faults;
+mod increments;
 mod ingestion;
+mod mutation;
 mod slt;
 mod support;
 mod tidy;
 mod truth;
 mod uci;
+mod year;

@@ -1,0 +1,335 @@
+//! Increments: whatever arrives in whatever order and pieces, runs that fail between them included, ends in the
+//! tables that one build of everything gives. And what was published before can be read, and brought back.
+//!
+//! `LAKE_TEST_SEED` chooses deliveries, batches and failures.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::Int64Type;
+use lake::clock::FixedClock;
+use lake::contract::{Layer, TableName};
+use lake::error::Kind;
+use lake::run::{Lake, Request};
+use lake::table::{Publication, Publications, Table, WriteOptions};
+use lake_generate::{Dirt, Parameters, Split};
+
+use crate::faults::{At, Chance, FIRST, Fault, SECOND, copy_of, faulty, in_parallel, seed, shown};
+use crate::support::{Fresh, HEADER};
+
+/// How many seeds the property is tried with.
+const SEEDS: u64 = 6;
+
+/// A file as it is delivered.
+#[derive(Clone)]
+struct Delivery {
+    name: String,
+    content: Vec<u8>,
+}
+
+/// Generated lines of a fortnight, a file a day, one of them twice.
+fn generated(seed: u64) -> Vec<Delivery> {
+    let folder = tempfile::tempdir().unwrap();
+    let day = |text: &str| text.parse().unwrap();
+    let (from, to) = (day("2011-01-04"), day("2011-01-17"));
+    let (split, dirt) = (Split::Day, Dirt::Normal);
+    let parameters = Parameters { seed, customers: 40, lines: 600, from, to, split, dirt };
+    lake_generate::generate(&parameters, folder.path(), &|_| ()).unwrap();
+    let mut files = Vec::new();
+    for path in glob::glob(folder.path().join("*.csv").to_str().unwrap()).unwrap().map(Result::unwrap) {
+        let name = path.file_name().unwrap().to_str().unwrap().to_string();
+        files.push(Delivery { name, content: std::fs::read(path).unwrap() });
+    }
+    files
+}
+
+/// The plain lines of a file, without its header.
+fn lines_of(content: &[u8]) -> Vec<String> {
+    let lines = content.split(|byte| *byte == b'\n').skip(1);
+    let texts =
+        lines.filter_map(|line| std::str::from_utf8(line).ok()).map(|line| line.trim_end_matches('\r'));
+    // A quote that does not end on its line would swallow what follows.
+    let is_plain = |line: &&str| {
+        line.is_ascii() && line.matches('"').count().is_multiple_of(2) && commas(line).len() == 7
+    };
+    let plain = texts.filter(is_plain);
+    plain.map(Into::into).collect()
+}
+
+/// Where the commas between fields are.
+fn commas(line: &str) -> Vec<usize> {
+    let mut is_quoted = false;
+    let outside = line.char_indices().filter(|(_, c)| {
+        is_quoted ^= *c == '"';
+        *c == ',' && !is_quoted
+    });
+    outside.map(|(place, _)| place).collect()
+}
+
+/// The line with another quantity.
+fn with_quantity(line: &str, quantity: u64) -> String {
+    let commas = commas(line);
+    format!("{}{quantity}{}", &line[..=commas[2]], &line[commas[3]..])
+}
+
+/// The file with a line more at its end, in its own way of ending lines.
+fn append(delivery: &mut Delivery, line: &str) {
+    let end: &[u8] = if delivery.content.windows(2).any(|two| two == b"\r\n") { b"\r\n" } else { b"\n" };
+    if !delivery.content.ends_with(b"\n") {
+        delivery.content.extend(end);
+    }
+    delivery.content.extend(line.as_bytes());
+    delivery.content.extend(end);
+}
+
+/// Deliveries in the order in which they come: the generated files in any order, some of them with a line of an
+/// earlier file, as it was or with another quantity; one again under another name; one corrected, under its own.
+fn deliveries(seed: u64, chance: &mut Chance) -> Vec<Delivery> {
+    let mut all = generated(seed);
+    chance.shuffle(&mut all);
+    for late in 1..all.len() {
+        let earlier = lines_of(&all[chance.place(late)].content);
+        if earlier.is_empty() || chance.below(2) == 0 {
+            continue;
+        }
+        let line = chance.pick(&earlier);
+        let line = if chance.below(2) == 0 { line } else { with_quantity(&line, 1 + chance.below(50)) };
+        append(&mut all[late], &line);
+    }
+    let twice = chance.place(all.len());
+    let copy = Delivery { name: format!("copy-of-{}", all[twice].name), ..all[twice].clone() };
+    all.insert(twice + 1 + chance.place(all.len() - twice), copy);
+    let wrong = (0..all.len()).find(|i| !lines_of(&all[*i].content).is_empty()).unwrap();
+    let mut corrected = all[wrong].clone();
+    let line = with_quantity(&chance.pick(&lines_of(&corrected.content)), 99);
+    append(&mut corrected, &line);
+    all.insert(wrong + 1 + chance.place(all.len() - wrong), corrected);
+    all
+}
+
+/// Lets a run fail at a moment that chance chooses; it may also get through.
+async fn fail(fresh: &Fresh, chance: &mut Chance) -> String {
+    let at = match chance.below(3) {
+        0 => At::Read(1 + chance.below(150)),
+        _ => At::Write(1 + chance.below(50)),
+    };
+    let fault = chance.pick(&[Fault::Fail, Fault::Tear, Fault::Forget]);
+    let (lake, _) = faulty(fresh, at, fault);
+    let ended = lake.run(&Request::default()).await;
+    let ended = ended.map_or_else(|error| error.message().to_string(), |_| "done".into());
+    format!("{fault:?} at {at:?}: {ended}")
+}
+
+/// How many commits all tables of a lake have.
+fn commits(fresh: &Fresh) -> usize {
+    let pattern = fresh.path().join("lakehouse/*/*/_delta_log/*.json");
+    glob::glob(pattern.to_str().unwrap()).unwrap().count()
+}
+
+/// A rebuild of what is published gives the same rows.
+async fn is_verified(lake: &Lake, what: &str) {
+    for comparison in lake.verify(None).await.unwrap() {
+        let sample = comparison.sample.join("\n");
+        assert_eq!(comparison.differences, 0, "{what}: {} differs\n{sample}", comparison.table);
+    }
+}
+
+#[test]
+fn deliveries_in_any_order_and_pieces_end_in_what_one_build_gives() {
+    let seed = seed();
+    let seeds: Vec<u64> = (0..SEEDS).map(|i| seed + i).collect();
+    in_parallel(seeds, any_order);
+}
+
+async fn any_order(seed: u64) {
+    let mut chance = Chance::new(seed);
+    let fresh = Fresh::new();
+    let mut waiting = deliveries(seed, &mut chance);
+    let mut story = vec![format!("LAKE_TEST_SEED={seed}")];
+    while !waiting.is_empty() {
+        let size = (1 + chance.place(4)).min(waiting.len());
+        for delivery in waiting.drain(..size) {
+            fresh.land(&delivery.name, &delivery.content);
+            story.push(delivery.name);
+        }
+        if chance.below(3) == 0 {
+            story.push(fail(&fresh, &mut chance).await);
+            // The next batch may come before anybody has looked.
+            if chance.below(2) == 0 {
+                continue;
+            }
+        }
+        fresh.run().await.unwrap_or_else(|error| panic!("{}\n{error}", story.join("\n")));
+        story.push("run".into());
+    }
+    let story = story.join("\n");
+    fresh.run().await.unwrap_or_else(|error| panic!("{story}\n{error}"));
+    is_verified(&fresh.lake(2).unwrap(), &story).await;
+    let before = commits(&fresh);
+    fresh.run().await.unwrap();
+    assert_eq!(commits(&fresh), before, "{story}\na run with nothing new has committed something");
+    each_content_is_loaded_once(&fresh, &story).await;
+}
+
+async fn each_content_is_loaded_once(fresh: &Fresh, story: &str) {
+    let query = "select count(distinct _source_sha256) as contents, count(distinct _ingest_seq) as loads, \
+                 count(distinct _source_sha256 || '#' || cast(_ingest_seq as string)) as both \
+                 from bronze.online_retail";
+    let answer = fresh.ask(query).await;
+    let number = |column: usize| answer[0].column(column).as_primitive::<Int64Type>().value(0);
+    assert_eq!((number(0), number(0)), (number(1), number(2)), "{story}");
+    let landed = glob::glob(fresh.path().join("landing/online_retail/*.csv").to_str().unwrap()).unwrap();
+    let landed: BTreeSet<Vec<u8>> = landed.map(|path| std::fs::read(path.unwrap()).unwrap()).collect();
+    // A file that was corrected may have been loaded before it was.
+    let loaded = usize::try_from(number(0)).unwrap();
+    assert!((landed.len()..=landed.len() + 1).contains(&loaded), "{story}\n{loaded} of {}", landed.len());
+}
+
+/// The lake of a project, so many minutes after the first run.
+fn after_minutes(fresh: &Fresh, minutes: i64) -> Lake {
+    let first: DateTime<Utc> = "2026-01-02T03:04:05Z".parse().unwrap();
+    let mut lake = fresh.lake(2).unwrap();
+    lake.clock = Arc::new(FixedClock(first + TimeDelta::minutes(minutes)));
+    lake
+}
+
+/// A lake with a publication a delivery, an hour apart, and what it showed after each.
+async fn published_twice() -> (Fresh, String, String) {
+    let fresh = Fresh::new();
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    after_minutes(&fresh, 0).run(&Request::default()).await.unwrap();
+    let first = shown(&fresh).await;
+    fresh.land("2.csv", format!("{HEADER}{SECOND}"));
+    after_minutes(&fresh, 60).run(&Request::default()).await.unwrap();
+    let second = shown(&fresh).await;
+    (fresh, first, second)
+}
+
+async fn counted(lake: &Lake, query: &str, as_of: Option<&str>) -> i64 {
+    let rows = lake.ask(query, as_of).await.unwrap().collect().await.unwrap();
+    rows[0].column(0).as_primitive::<Int64Type>().value(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_published_before_can_be_asked() {
+    let (fresh, ..) = published_twice().await;
+    let lake = after_minutes(&fresh, 120);
+    let all = lake.publications().await.unwrap();
+    assert_eq!(all.len(), 2);
+    assert!(all[0].published_at > all[1].published_at && all[0].restores.is_none());
+    let query = "select count(*) as n from silver.transactions";
+    assert_eq!(counted(&lake, query, None).await, 6);
+    for as_of in [all[1].run_id.as_str(), "2026-01-02 03:30", "2026-01-02T04:00:00Z"] {
+        assert_eq!(counted(&lake, query, Some(as_of)).await, 3, "as of {as_of}");
+    }
+    for as_of in [all[0].run_id.as_str(), "2026-01-02"] {
+        assert_eq!(counted(&lake, query, Some(as_of)).await, 6, "as of {as_of}");
+    }
+    for version in ["version as of 0", "for version as of 0", "timestamp as of '2026-01-02 03:30'"] {
+        assert_eq!(counted(&lake, &format!("{query} {version}"), None).await, 3, "{version}");
+    }
+    let both = "select count(*) as n from silver.transactions as now \
+                left anti join silver.transactions version as of 0 as before \
+                on now.invoice_no = before.invoice_no and now.line_no = before.line_no";
+    assert_eq!(counted(&lake, both, None).await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_rolled_back_is_loaded_again_by_the_next_run() {
+    let (fresh, first, second) = published_twice().await;
+    let run_id = after_minutes(&fresh, 90).publications().await.unwrap()[1].run_id.clone();
+    let restored = after_minutes(&fresh, 120).rollback(None).await.unwrap();
+    assert_eq!(restored.restores.as_ref(), Some(&run_id));
+    assert!(shown(&fresh).await == first);
+    is_verified(&after_minutes(&fresh, 150), "rolled back").await;
+    let summary = after_minutes(&fresh, 180).run(&Request::default()).await.unwrap();
+    assert_eq!((summary.ingested[0].files, summary.judgement.published), (1, true));
+    assert!(shown(&fresh).await == second);
+    let lake = after_minutes(&fresh, 240);
+    is_verified(&lake, "run again").await;
+    let restores: Vec<_> = lake.publications().await.unwrap().into_iter().map(|p| p.restores).collect();
+    assert_eq!(restores, [None, Some(run_id), None, None]);
+    let before = commits(&fresh);
+    after_minutes(&fresh, 300).run(&Request::default()).await.unwrap();
+    assert_eq!(commits(&fresh), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_publish_at_once_one_is_told_of_a_conflict() {
+    let (fresh, ..) = published_twice().await;
+    let lake = after_minutes(&fresh, 120);
+    let options = WriteOptions::new(&lake.project.config.settings.write).unwrap();
+    let one = Publications::open(&lake.store).await.unwrap();
+    let two = Publications::open(&lake.store).await.unwrap();
+    let of = |run_id: &str| Publication { run_id: run_id.into(), ..one.newest().unwrap().clone() };
+    let (first, second) = (of("first"), of("second"));
+    let at = lake.clock.now();
+    let ended = futures::join!(one.publish(&first, at, &options), two.publish(&second, at, &options));
+    let winner = match ended {
+        (Ok(()), Err(error)) => {
+            assert_eq!(error.kind(), Kind::Conflict, "{error}");
+            first
+        }
+        (Err(error), Ok(())) => {
+            assert_eq!(error.kind(), Kind::Conflict, "{error}");
+            second
+        }
+        other => panic!("one should have won: {other:?}"),
+    };
+    assert_eq!(Publications::open(&lake.store).await.unwrap().newest(), Some(&winner));
+}
+
+/// A lake that has seen one delivery and has another one waiting, what it shows, and what it will show.
+async fn waiting() -> (Fresh, String, String) {
+    let fresh = Fresh::new();
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    fresh.run().await.unwrap();
+    let before = shown(&fresh).await;
+    fresh.land("2.csv", format!("{HEADER}{SECOND}"));
+    let undisturbed = copy_of(&fresh);
+    undisturbed.run().await.unwrap();
+    let after = shown(&undisturbed).await;
+    (fresh, before, after)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_overtaken_publishes_nothing_and_is_done_again() {
+    let (fresh, before, after) = waiting().await;
+    let (lake, _) = faulty(&fresh, At::Path("ops/publications/_delta_log/"), Fault::Overtake);
+    let error = lake.run(&Request::default()).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict, "{error}");
+    drop(lake);
+    assert!(shown(&fresh).await == before);
+    fresh.run().await.unwrap();
+    assert!(shown(&fresh).await == after);
+    is_verified(&fresh.lake(2).unwrap(), "overtaken").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_is_cut_between_its_tables_is_done_again() {
+    let (waiting, before, after) = waiting().await;
+    for (path, done) in [
+        ("silver/transactions/_delta_log/", 0),
+        ("silver/transactions_duplicates/_delta_log/", 1),
+        ("silver/transactions_rejected/_delta_log/", 2),
+    ] {
+        let fresh = copy_of(&waiting);
+        let (lake, _) = faulty(&fresh, At::Path(path), Fault::Fail);
+        let error = lake.run(&Request::default()).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Unavailable, "{path}: {error}");
+        drop(lake);
+        let lake = fresh.lake(2).unwrap();
+        let mut committed = 0;
+        for table in ["transactions", "transactions_duplicates", "transactions_rejected"] {
+            let table = Table::open(&lake.store, &TableName::new(Layer::Silver, table), None).await.unwrap();
+            committed += table.version().unwrap();
+        }
+        assert_eq!(committed, done, "{path}: tables committed before it");
+        assert!(shown(&fresh).await == before, "{path}");
+        fresh.run().await.unwrap();
+        assert!(shown(&fresh).await == after, "{path}");
+        is_verified(&lake, path).await;
+    }
+}

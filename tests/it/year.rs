@@ -1,0 +1,76 @@
+//! A year of daily loads: a day costs a day's work, not the history's.
+//!
+//! `cargo test -p lake --test it -- --ignored --nocapture year` runs it and prints what it measures.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lake::clock::FixedClock;
+use lake::run::Request;
+use lake_generate::{Dirt, Parameters, Split};
+
+use crate::support::Fresh;
+
+/// How many days are loaded, one a run.
+const DAYS: usize = 365;
+
+/// How much longer a run may take at the end of the year than around its thirtieth day.
+const LIMIT: f64 = 1.5;
+
+/// The contents of so many daily files, some seven lines each, in order.
+fn days(seed: u64) -> Vec<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    let day = |text: &str| text.parse().unwrap();
+    // The shop is closed on Saturdays and holidays: a year of files takes fifteen months.
+    let (from, to) = (day("2011-01-04"), day("2012-04-15"));
+    let (split, dirt) = (Split::Day, Dirt::Low);
+    let parameters = Parameters { seed, customers: 300, lines: 2_700, from, to, split, dirt };
+    lake_generate::generate(&parameters, folder.path(), &|_| ()).unwrap();
+    let mut paths: Vec<_> = glob::glob(folder.path().join("*.csv").to_str().unwrap())
+        .unwrap()
+        .map(Result::unwrap)
+        .filter(|path| !path.to_str().unwrap().ends_with("_again.csv"))
+        .collect();
+    paths.sort();
+    paths.truncate(DAYS);
+    paths.into_iter().map(|path| std::fs::read(path).unwrap()).collect()
+}
+
+fn median(seconds: &[f64]) -> f64 {
+    let mut sorted = seconds.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    (sorted[(sorted.len() - 1) / 2] + sorted[middle]) / 2.0
+}
+
+#[ignore = "takes a minute or two: cargo test -p lake --test it -- --ignored year"]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_days_of_a_year_take_no_longer_than_those_around_the_thirtieth() {
+    let days = days(5);
+    assert_eq!(days.len(), DAYS);
+    let fresh = Fresh::new();
+    let first: DateTime<Utc> = "2025-01-01T06:00:00Z".parse().unwrap();
+    let mut seconds = Vec::new();
+    for (number, content) in days.iter().enumerate() {
+        fresh.land(&format!("day-{:03}.csv", number + 1), content);
+        // No thread count is the default one: every core.
+        let mut lake = fresh.lake(0).unwrap();
+        lake.clock = Arc::new(FixedClock(first + TimeDelta::days(number as i64)));
+        let clock = Instant::now();
+        let summary = lake.run(&Request::default()).await.unwrap();
+        seconds.push(clock.elapsed().as_secs_f64());
+        assert!(summary.judgement.published && summary.ingested[0].files == 1, "day {}", number + 1);
+    }
+    let (early, late) = (median(&seconds[25..35]), median(&seconds[355..365]));
+    let whole: f64 = seconds.iter().sum();
+    eprintln!(
+        "runs 26 to 35 take {early:.3} s, runs 356 to 365 {late:.3} s: {:.2} times; all {whole:.0} s",
+        late / early
+    );
+    for comparison in fresh.lake(0).unwrap().verify(None).await.unwrap() {
+        let sample = comparison.sample.join("\n");
+        assert_eq!(comparison.differences, 0, "{} differs\n{sample}", comparison.table);
+    }
+    assert!(late <= early * LIMIT, "{late:.3} s is more than {LIMIT} times {early:.3} s");
+}
