@@ -1,5 +1,6 @@
 //! `lake plan`: what a run would do, table by table, and why.
 
+use chrono::NaiveDate;
 use clap::Args;
 use lake::contract::Layer;
 use lake::error::Result;
@@ -17,11 +18,15 @@ pub struct PlanArgs {
     /// Plan these tables: names or patterns joined by commas; `+` behind one adds what is made from it
     #[arg(long, value_name = "SEL")]
     pub select: Option<String>,
+    /// The day that recency is counted from [default: the day after the last in the data]
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<NaiveDate>,
 }
 
 /// Prints the plan of a run.
 pub async fn plan(lake: Lake, args: PlanArgs) -> Result<()> {
-    print_plan(&lake, &Request { layer: args.layer, select: args.select, ..Request::default() }).await
+    let request = Request { layer: args.layer, select: args.select, as_of: args.as_of, ..Request::default() };
+    print_plan(&lake, &request).await
 }
 
 /// Prints what a request would do: files to load, then each table with its decision and reason.

@@ -13,7 +13,8 @@ use super::print;
 
 /// Load what has landed, build what is stale, prove the books, publish.
 ///
-/// A table is stale when its SQL, contract, mappings or functions changed, or a table that it reads did.
+/// A table is stale when its SQL, contract, mappings, parameters or functions changed, or a table that it
+/// reads did.
 /// All tables are published at once; a run that fails publishes nothing.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -117,6 +118,7 @@ pub fn print_balances(balances: &[Balance]) -> Result<()> {
     });
     print::line(format!("\n{}", print::table(&["books", "went in and came out", ""], &[], rows)))?;
     match balances.iter().all(|balance| balance.check().is_ok()) {
+        true if balances.len() == 1 => print::line("\nthe book balances, to the last digit"),
         true => print::line(format!("\n{} books balance, to the last digit", balances.len())),
         false => Ok(()),
     }

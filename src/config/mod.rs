@@ -44,6 +44,8 @@ pub struct Settings {
 pub struct Maintenance {
     /// How many files of one size a table gathers before a run makes them one.
     pub compact_files: u64,
+    /// How many commits the log of a new table grows by before they are summed up in a checkpoint.
+    pub checkpoint_commits: u32,
     /// How many runs the `ops` tables remember.
     pub keep_runs: u64,
     /// Days for which a vacuum keeps what was published.

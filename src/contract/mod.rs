@@ -107,7 +107,7 @@ pub struct Contract {
     pub doc: String,
     /// What one row is.
     pub grain: String,
-    /// The columns that identify a row; NULL is a value of its own.
+    /// The columns that identify a row; NULL is a value of its own. None identify what was set aside.
     pub key: Vec<String>,
     /// The columns, in order.
     pub columns: Vec<Column>,

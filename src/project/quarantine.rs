@@ -26,6 +26,12 @@ pub(super) fn expand(
             ))
             .hint("let the view decide which rows go where")));
         }
+        if job.old_rows_of().any(|old| old == name) {
+            return Err(at(Error::invalid(format!(
+                "`{name}` cannot put rows into quarantine: its job builds upon the rows that stayed"
+            ))
+            .hint("read its inputs whole, or use `else = \"fail\"`")));
+        }
         let twin_name = TableName::new(name.layer, format!("{}_rejected", name.table));
         let view_name = TableName::new(name.layer, format!("{}_held", name.table));
         let [view, table, rejected] = split(contract, job, &view_name, &twin_name)?;
@@ -92,7 +98,8 @@ fn split(contract: &Contract, job: &Job, view: &TableName, twin: &TableName) -> 
 
 /// What the twin promises: the rows of the table that were set aside, and why.
 fn twin(contract: &Contract, name: &TableName) -> Contract {
-    let columns = contract.columns.iter().cloned();
+    // What was set aside need not be what the table promises: values may be missing, keys repeated.
+    let columns = contract.columns.iter().map(|column| Column { nullable: true, ..column.clone() });
     let columns: Vec<Column> = columns.chain(quarantine_columns()).collect();
     Contract {
         name: name.clone(),
@@ -101,6 +108,7 @@ fn twin(contract: &Contract, name: &TableName) -> Contract {
             contract.name
         ),
         grain: format!("{}, set aside", contract.grain),
+        key: Vec::new(),
         columns,
         expectations: Default::default(),
         reconcile: Default::default(),

@@ -64,6 +64,8 @@ struct Offenders {
     name: String,
     severity: Severity,
     query: String,
+    /// The query as a reader can ask it.
+    asked: String,
 }
 
 /// Holds a table, as the session sees it, against its contract.
@@ -103,7 +105,7 @@ pub async fn audit(
     let unique = unique_key(audited).into_iter();
     for offenders in unique.chain(contract.expectations.iter().filter_map(|(name, expectation)| {
         let query = offenders(contract, &expectation.check, now)?;
-        Some(Offenders { name: name.clone(), severity: expectation.severity, query })
+        Some(Offenders { name: name.clone(), severity: expectation.severity, asked: query.clone(), query })
     })) {
         let failed = failing(session, &offenders.query).await.map_err(at)?;
         let sample = match failed {
@@ -116,7 +118,7 @@ pub async fn audit(
             severity: offenders.severity,
             rows,
             failed,
-            query: shown(contract, table, &offenders.query),
+            query: shown(contract, table, &offenders.asked),
             sample,
         });
     }
@@ -146,7 +148,7 @@ pub async fn audit_query(session: &SessionContext, name: &str, query: &Query) ->
 /// only rows that share the first part of a new row's key can repeat it.
 fn unique_key(audited: &Audited<'_>) -> Option<Offenders> {
     let contract = audited.contract;
-    if contract.name.layer == Layer::Bronze {
+    if contract.name.layer == Layer::Bronze || contract.key.is_empty() {
         return None;
     }
     let (key, name) = (contract.key.join(", "), &contract.name);
@@ -158,8 +160,13 @@ fn unique_key(audited: &Audited<'_>) -> Option<Offenders> {
         }
         _ => String::new(),
     };
-    let query = format!("select {key} from {name} {among} group by {key} having count(*) > 1");
-    Some(Offenders { name: "unique_key".into(), severity: Severity::Fail, query })
+    let query = |among: &str| format!("select {key} from {name} {among} group by {key} having count(*) > 1");
+    Some(Offenders {
+        name: "unique_key".into(),
+        severity: Severity::Fail,
+        query: query(&among),
+        asked: query(""),
+    })
 }
 
 /// The queries that an audit asks of a table beside counting its rows.
@@ -210,13 +217,18 @@ fn offenders(contract: &Contract, check: &Check, now: DateTime<Utc>) -> Option<S
 
 /// The query as a reader can ask it of the very version that was looked at, published or not.
 fn shown(contract: &Contract, table: &Table, query: &str) -> String {
-    let name = contract.name.to_string();
-    match table.version() {
-        Some(version) => {
-            query.replace(&format!("from {name}"), &format!("from {name} version as of {version}"))
+    let (name, version) = (format!("from {}", contract.name), table.version());
+    let mut parts = query.split(&name);
+    let mut asked = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        asked += &name;
+        let is_longer = part.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        if let Some(version) = version.filter(|_| !is_longer) {
+            asked += &format!(" version as of {version}");
         }
-        None => query.to_string(),
+        asked += part;
     }
+    asked
 }
 
 async fn failing(session: &SessionContext, query: &str) -> Result<u64> {

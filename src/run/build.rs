@@ -23,14 +23,12 @@ use crate::engine::{Catalogue, Transition};
 use crate::error::{Error, Result};
 use crate::job::{Job, Writes};
 use crate::quality::{Tallier, Tally, measures_of};
-use crate::table::{Change, CommitRecord, Draft, FileWriter, Mode, State, Table, Version};
+use crate::table::{Change, CommitRecord, Draft, FileWriter, Mode, State, Table};
 
 /// What a step reads under the names behind `new.` and `old.`, if it need not read everything.
 struct Increment {
     /// The rows that came to each input since the step was last built, by the files they lie in.
     new: BTreeMap<TableName, Vec<String>>,
-    /// The versions that the inputs had then.
-    old: BTreeMap<TableName, Version>,
 }
 
 /// Builds the tables of a step and commits each; readers do not see them before they are published.
@@ -119,13 +117,12 @@ async fn increment(lake: &Lake, run: &Run, step: &Step, states: &States) -> Resu
             return Ok(None);
         }
     }
-    let mut increment = Increment { new: BTreeMap::new(), old: BTreeMap::new() };
+    let mut increment = Increment { new: BTreeMap::new() };
     for name in news {
         let Some(then) = record.inputs.get(&name.to_string()) else { return Ok(None) };
         let Change::Appended(files) = states.expect(&name)?.table.changes_since(*then).await? else {
             return Ok(None);
         };
-        increment.old.insert(name.clone(), *then);
         increment.new.insert(name, files);
     }
     Ok(Some(increment))
@@ -155,7 +152,10 @@ fn transition(
             match increment {
                 None => transition.old.empty(&name, &lake.project.contract(&name)?.schema())?,
                 Some(_) if step.tables.contains(&name) => transition.old.open(&states.expect(&name)?.table),
-                Some(increment) => transition.old.pin(&lake.store, &name, increment.old[&name]),
+                Some(increment) => {
+                    let table = &states.expect(&name)?.table;
+                    transition.old.open_files(table, &table.files_but(&increment.new[&name]));
+                }
             }
         }
     }

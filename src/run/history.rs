@@ -8,7 +8,7 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 
-use super::{Lake, Request};
+use super::{Journal, Lake, Request};
 use crate::contract::TableName;
 use crate::engine::Catalogue;
 use crate::error::{Error, Result};
@@ -64,9 +64,10 @@ impl Lake {
 
     /// Publishes again what the run `run` published, or what was published before the newest; in one commit.
     pub async fn rollback(&self, run: Option<&str>) -> Result<Published> {
-        let this = self.start(&Request::default())?;
-        let _lock = self.store.lock(&this.id)?;
+        let mut this = self.start(&Request::default())?;
+        this.command = "rollback";
         self.store.check_format().await?;
+        let _lock = self.store.lock(&this.id)?;
         let publications = Publications::open(&self.store).await?;
         let mut all = self.published_by(&publications).await?;
         let newest = all.first().map(|published| published.tables.clone()).unwrap_or_default();
@@ -83,13 +84,16 @@ impl Lake {
         }
         self.check_there(&target).await?;
         let publication = Publication {
-            run_id: this.id,
+            run_id: this.id.clone(),
             tables: target.tables.clone(),
             judged_by: BTreeMap::new(),
             restores: Some(target.run_id.clone()),
         };
         let published_at = self.clock.now();
         publications.publish(&publication, published_at, &this.options).await?;
+        let mut journal = Journal::default();
+        journal.judgement.published = true;
+        self.record(&this, &journal, None).await;
         let Publication { run_id, tables, restores, .. } = publication;
         Ok(Published { run_id, published_at, tables, restores })
     }

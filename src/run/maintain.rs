@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 use futures::StreamExt;
 
-use super::{Lake, Published, Request, Run, States, record};
+use super::{Journal, Lake, Published, Request, Run, States, record};
 use crate::contract::{Contract, Layer, TableName};
 use crate::engine::Catalogue;
 use crate::error::{Error, Result};
@@ -114,9 +114,12 @@ impl Lake {
         let listed: Vec<String> = files.iter().cloned().collect();
         catalogue.open_files(table, &listed);
         let session = self.engine.session(catalogue);
-        let order = sort_by.map_or_else(|| contract.key.join(", "), Into::into);
+        let columns = contract.columns.iter().map(|column| column.name.as_str());
+        let key = contract.key.iter().map(String::as_str);
+        let order: Vec<&str> = if contract.key.is_empty() { columns.collect() } else { key.collect() };
+        let order = sort_by.map_or_else(|| order.join(", "), Into::into);
         let bound = match name.layer {
-            Layer::Ops => self.oldest_kept_run(table).await?,
+            Layer::Ops if listed.len() as u64 == table.size().files => self.oldest_kept_run(table).await?,
             _ => None,
         };
         let kept = bound.as_ref().map_or(String::new(), |run_id| format!("where run_id >= '{run_id}'"));
@@ -135,7 +138,8 @@ impl Lake {
             )));
         }
         let record = CommitRecord { rows: draft.rows, ..table.record().cloned().unwrap_or_default() };
-        table.commit(&contract, Mode::Rewrite(files), draft, record).await
+        let mode = if draft.rows == before { Mode::Rewrite(files) } else { Mode::Replace };
+        table.commit(&contract, mode, draft, record).await
     }
 
     /// Rows of `ops` tables that belong to runs before this one are dropped; none while there are few runs.
@@ -176,12 +180,14 @@ impl Lake {
     /// key, and publishes that. Without a name, every published table of more than one file.
     pub async fn optimize(&self, name: Option<&TableName>, sort_by: Option<&str>) -> Result<Vec<Optimized>> {
         let mut run = self.start(&Request::default())?;
-        let _lock = self.store.lock(&run.id)?;
-        let publications = Publications::open(&self.store).await?;
-        run.based_on = publications.table().version();
+        run.command = "optimize";
+        self.store.check_format().await?;
         if let Some(name) = name {
             self.contract_of(name)?;
         }
+        let _lock = self.store.lock(&run.id)?;
+        let publications = Publications::open(&self.store).await?;
+        run.based_on = publications.table().version();
         let mut states = States::load(self, &publications).await?;
         let published = publications.newest().map(|p| p.tables.clone()).unwrap_or_default();
         let mut optimized = Vec::new();
@@ -189,7 +195,11 @@ impl Lake {
             let state = states.expect(name)?.clone();
             let files: BTreeSet<String> = state.table.file_sizes().into_keys().collect();
             let wanted = files.len() > 1 || (sort_by.is_some() && !files.is_empty());
-            if !wanted || state.table.version() != state.newest.version() {
+            if wanted && state.table.version() != state.newest.version() {
+                let error = Error::invalid(format!("`{name}` has been rolled back and not been built since"));
+                return Err(error.hint("`lake run` first"));
+            }
+            if !wanted {
                 continue;
             }
             let before = state.table.size();
@@ -202,23 +212,22 @@ impl Lake {
                 bytes: (before.bytes, after.bytes),
             });
         }
-        self.conclude(&run, &publications, &states, &mut Default::default()).await?;
+        let mut journal = Journal::default();
+        self.conclude(&run, &publications, &states, &mut journal.judgement).await?;
+        self.record(&run, &journal, None).await;
         Ok(optimized)
     }
 
-    /// Finds, and with `apply` removes, the files that no kept publication needs: those published within
-    /// `older_than`, and the newest, are kept.
+    /// Finds, and with `apply` removes, the files that no kept publication needs: kept are those that were in
+    /// force within `older_than`.
     pub async fn vacuum(&self, older_than: TimeDelta, apply: bool) -> Result<Vec<Vacuumed>> {
         let run = self.start(&Request::default())?;
-        let _lock = self.store.lock(&run.id)?;
         let all = self.publications().await?;
+        let _lock = if all.is_empty() { None } else { Some(self.store.lock(&run.id)?) };
         let oldest = run.started_at - older_than;
-        let kept: Vec<&Published> = all
-            .iter()
-            .enumerate()
-            .filter(|(i, p)| *i == 0 || p.published_at >= oldest)
-            .map(|(_, p)| p)
-            .collect();
+        // What was in force when the retention began is older than it.
+        let within = all.iter().take_while(|published| published.published_at >= oldest).count();
+        let kept: Vec<&Published> = all.iter().take(within + 1).collect();
         let mut names: BTreeSet<TableName> = self.project.contracts.keys().cloned().collect();
         names.insert(ingest::register_name());
         names.insert(TableName::new(Layer::Ops, "publications"));

@@ -203,7 +203,9 @@ fn downloads() -> Result<TempDir> {
 impl Lake {
     /// Opens the lake of a project.
     pub fn open(project: Project, clock: Arc<dyn Clock>, observer: Arc<dyn Observer>) -> Result<Lake> {
-        let store = Store::open(&project.folder, &project.config.settings.root)?;
+        let settings = &project.config.settings;
+        let store = Store::open(&project.folder, &settings.root)?;
+        let store = store.with_checkpoints(settings.maintenance.checkpoint_commits);
         let engine = Engine::new(&project.config.settings)?;
         Ok(Lake { project, store, engine, clock, observer })
     }

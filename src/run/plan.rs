@@ -157,12 +157,13 @@ pub(super) fn stale(
         return Ok(vec!["last written by another program".into()]);
     };
     let mut reasons = fingerprint::differences(&record.fingerprint, &fingerprint::of(project, name, as_of)?);
-    let mut changes: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut changes: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     for input in inputs_of(project, name) {
         let then = record.inputs.get(&input.to_string()).copied();
         let now = states.expect(&input)?.table.content();
         if changing.contains(&input) {
-            let change = if input.layer == Layer::Bronze { "has new files" } else { "changes" };
+            let is_bronze = input.layer == Layer::Bronze;
+            let change = if is_bronze { ("has new files", "have new files") } else { ("changes", "change") };
             changes.entry(change).or_default().push(input.to_string());
         } else if then != now {
             let number = |version: Option<u64>| version.map_or("none".to_string(), |v| v.to_string());
@@ -170,9 +171,9 @@ pub(super) fn stale(
         }
     }
     reasons.extend(changes.into_iter().map(|(change, inputs)| match inputs.as_slice() {
-        [input] => format!("{input} {change}"),
-        [first, others @ ..] => format!("{first} and {} more inputs change", others.len()),
-        [] => change.to_string(),
+        [input] => format!("{input} {}", change.0),
+        [one, other] => format!("{one} and {other} {}", change.1),
+        inputs => format!("{} and {} others {}", inputs[0], inputs.len() - 1, change.1),
     }));
     Ok(reasons)
 }

@@ -18,8 +18,8 @@ use crate::error::{Error, Result};
 /// The key of a commit's information under which the program keeps its own record.
 const RECORD_KEY: &str = "lake";
 
-/// How many commits a log grows by before they are summed up in a checkpoint, as Delta calls it.
-const CHECKPOINTS: (&str, &str) = ("delta.checkpointInterval", "20");
+/// The property that says how many commits a log grows by before they are summed up in a checkpoint.
+const CHECKPOINTS: &str = "delta.checkpointInterval";
 
 /// What a commit does with the rows that were there before.
 #[derive(Clone, Copy)]
@@ -182,9 +182,13 @@ impl Table {
                 .map_err(|e| failure(&what, e.into()))
         };
         let Some(state) = &self.state else {
-            let metadata = new_metadata(&schema, Vec::<String>::new(), [CHECKPOINTS])
-                .map_err(|e| failure(&what, e.into()))
-                .and_then(complete)?;
+            let metadata = new_metadata(
+                &schema,
+                Vec::<String>::new(),
+                [(CHECKPOINTS, self.checkpoint_commits.to_string())],
+            )
+            .map_err(|e| failure(&what, e.into()))
+            .and_then(complete)?;
             return Ok(vec![Action::Protocol(protocol()?), Action::Metadata(metadata)]);
         };
         let metadata = complete(state.metadata().clone())?;

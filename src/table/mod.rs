@@ -39,6 +39,7 @@ pub struct Table {
     state: Option<DeltaTableState>,
     record: Option<CommitRecord>,
     content: Option<Version>,
+    checkpoint_commits: u32,
 }
 
 /// Where the next commit of a table goes, and the version that it builds upon.
@@ -63,7 +64,14 @@ impl Table {
         let log_store = store.log_store(name)?;
         let what = format!("open `{name}`");
         let exists = log_store.is_delta_table_location().await.map_err(|e| failure(&what, e))?;
-        let mut table = Table { name: name.clone(), log_store, state: None, record: None, content: None };
+        let mut table = Table {
+            name: name.clone(),
+            log_store,
+            state: None,
+            record: None,
+            content: None,
+            checkpoint_commits: store.checkpoint_commits,
+        };
         if exists || version.is_some() {
             let state = DeltaTableState::try_new(table.log_store.as_ref(), version)
                 .await

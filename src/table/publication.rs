@@ -22,7 +22,7 @@ pub struct Publication {
     pub run_id: String,
     /// The version of each table.
     pub tables: BTreeMap<TableName, Version>,
-    /// A hash of each book and bronze contract that it was judged by.
+    /// A hash of what each table was held against, and of each audit.
     pub judged_by: BTreeMap<String, String>,
     /// The run whose publication it brings back.
     pub restores: Option<String>,

@@ -19,6 +19,9 @@ use crate::error::{Error, Result, io_error};
 /// The layout of a lake that this program writes. A lake of a higher format is left alone.
 const FORMAT: u32 = 1;
 
+/// Delta's own default is for tables that are written less often than every day.
+const CHECKPOINT_COMMITS: u32 = 20;
+
 /// The file at a lake's root that says its format.
 const MARKER: &str = "lake.json";
 
@@ -28,6 +31,8 @@ pub struct Store {
     root: Url,
     folder: Option<PathBuf>,
     objects: ObjectStoreRef,
+    /// How many commits the log of a new table grows by before they are summed up in a checkpoint.
+    pub(super) checkpoint_commits: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -50,7 +55,12 @@ impl Store {
         let (objects, _) = factory
             .parse_url_opts(&url, &StorageConfig::default())
             .map_err(|e| failure(&format!("use the lake at `{root}`"), e))?;
-        Ok(Store { root: url, folder, objects })
+        Ok(Store { root: url, folder, objects, checkpoint_commits: CHECKPOINT_COMMITS })
+    }
+
+    /// The same place, where the logs of new tables are summed up every so many commits.
+    pub fn with_checkpoints(self, commits: u32) -> Store {
+        Store { checkpoint_commits: commits, ..self }
     }
 
     /// The same place seen through `wrap`, for tests that make a store fail.

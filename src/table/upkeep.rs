@@ -33,6 +33,11 @@ impl Table {
         self.files().into_iter().map(|(path, file)| (path, bytes(file.size()))).collect()
     }
 
+    /// The names of the table's files without these.
+    pub fn files_but(&self, files: &[String]) -> Vec<String> {
+        self.files().into_keys().filter(|path| !files.contains(path)).collect()
+    }
+
     /// The table as if another program had written it: whatever is asked of it is asked of its rows.
     pub fn without_record(&self) -> Table {
         Table { record: None, ..self.clone() }

@@ -12,7 +12,7 @@ use datafusion::arrow::datatypes::Int64Type;
 use lake::clock::FixedClock;
 use lake::contract::{Layer, TableName};
 use lake::error::Kind;
-use lake::run::{Lake, Request};
+use lake::run::{Action, Lake, Request};
 use lake::table::{Publication, Publications, Table, WriteOptions};
 use lake_generate::{Dirt, Parameters, Split};
 
@@ -332,4 +332,46 @@ async fn a_step_that_is_cut_between_its_tables_is_done_again() {
         assert!(shown(&fresh).await == after, "{path}");
         is_verified(&lake, path).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vacuum_takes_nothing_that_the_next_increment_needs() {
+    let fresh = Fresh::new();
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    fresh.run().await.unwrap();
+    fresh.land("2.csv", format!("{HEADER}{SECOND}"));
+    fresh.run().await.unwrap();
+    let mut lake = fresh.lake(2).unwrap();
+    assert!(!lake.optimize(None, None).await.unwrap().is_empty());
+    // The files are as old as this machine says, which is later than the tests' own clock.
+    lake.clock = Arc::new(FixedClock("2100-01-01T00:00:00Z".parse().unwrap()));
+    let removed = lake.vacuum(TimeDelta::zero(), true).await.unwrap();
+    assert!(removed.iter().any(|table| table.table.to_string() == "silver.transactions"));
+    fresh.land("3.csv", format!("{HEADER}536399,71053,LANTERN,1,12/3/2010 8:26,3.39,17851,France\n"));
+    let summary = fresh.run().await.unwrap();
+    assert!(summary.tables.iter().any(|table| table.action == Action::Increment));
+    assert!(fresh.lake(2).unwrap().verify(None).await.unwrap().iter().all(|table| table.differences == 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_may_add_to_its_own_rows_those_of_a_table_that_describes_them_otherwise() {
+    let fresh = Fresh::new();
+    fresh.write(
+        "gold/lines_by_country.toml",
+        "doc = \"Lines.\"\ngrain = \"one row per country\"\nkey = [\"country\"]\n[columns]\n\
+         country = { type = \"text\", doc = \"A place.\" }\nlines = { type = \"bigint\", doc = \"Lines.\" }\n",
+    );
+    fresh.write(
+        "sql/gold/lines_by_country.sql",
+        "-- Lines.\n--\n-- writes: full\nselect country, cast(sum(lines) as bigint) as lines from (\n\
+         select country, lines from old.gold.lines_by_country union all\n\
+         select country, 1 as lines from new.silver.transactions where country is not null) as p\n\
+         group by country\n",
+    );
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    fresh.run().await.unwrap();
+    fresh.land("2.csv", format!("{HEADER}{SECOND}"));
+    fresh.run().await.unwrap();
+    let verified = fresh.lake(2).unwrap().verify(Some("gold.lines_by_country")).await.unwrap();
+    assert_eq!((verified[0].rows, verified[0].differences), (2, 0));
 }

@@ -5,6 +5,7 @@
 mod bad;
 mod commands;
 mod crash;
+mod expectations;
 mod faults;
 mod increments;
 mod ingestion;

@@ -1,0 +1,122 @@
+//! Expectations: each kind holds or is violated as it says, and quarantine keeps rows out without losing them.
+
+use lake::contract::Severity;
+use lake::error::Kind;
+
+use crate::support::{Fresh, HEADER};
+
+const LINES: &str = "536365,85123A,HEART,6,12/1/2010 8:26,2.55,17850,United Kingdom\n\
+                     536366,71053,LANTERN,2,12/2/2010 8:28,3.39,17851,France\n";
+
+async fn published() -> Fresh {
+    let fresh = Fresh::new();
+    fresh.land("a.csv", format!("{HEADER}{LINES}"));
+    fresh.run().await.unwrap();
+    fresh
+}
+
+/// How many violations an expectation finds in a published table.
+async fn violations(fresh: &Fresh, table: &str, expectation: &str) -> u64 {
+    let file = format!("{}.toml", table.replace('.', "/"));
+    let text = std::fs::read_to_string(fresh.path().join(&file)).unwrap();
+    fresh.write(&file, format!("{text}\n[expect.tried]\n{expectation}\nelse = \"warn\"\n"));
+    let judgement = fresh.lake(2).unwrap().test(Some(table)).await.unwrap();
+    fresh.write(&file, text);
+    judgement.verdicts.iter().find(|verdict| verdict.name == "tried").unwrap().failed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_kind_of_expectation_finds_what_violates_it() {
+    let fresh = published().await;
+    for (table, expectation, failed) in [
+        ("gold.country_sales", "where = \"orders > 1\"", 2),
+        ("gold.country_sales", "where = \"aov > null\"", 0),
+        ("gold.country_sales", "where = \"aov > null\"\nnull_violates = true", 2),
+        ("gold.country_sales", "not_null = \"aov\"", 0),
+        ("gold.country_sales", "accepted_values = { column = \"country\", values = [\"France\"] }", 1),
+        ("gold.country_sales", "unique = [\"orders\"]", 1),
+        ("gold.country_sales", "unique = [\"country\"]", 0),
+        ("gold.country_sales", "references = { column = \"country\", table = \"silver.customers\" }", 0),
+        (
+            "gold.country_sales",
+            "references = { column = \"country\", table = \"silver.products\", to = \"description\" }",
+            2,
+        ),
+        ("gold.country_sales", "row_count = { min = 3 }", 1),
+        ("gold.country_sales", "row_count = { min = 1, max = 2 }", 0),
+        ("silver.invoices", "freshness = { column = \"invoice_date\", within = \"2 days\" }", 1),
+        ("silver.invoices", "freshness = { column = \"invoice_date\", within = \"20 years\" }", 0),
+        ("gold.country_sales", "sum_equals = { column = \"net_revenue\", table = \"gold.daily_sales\" }", 0),
+        (
+            "gold.country_sales",
+            "sum_equals = { column = \"net_revenue\", table = \"gold.daily_sales\", of = \"net_revenue + 0.01\" }",
+            1,
+        ),
+        (
+            "gold.country_sales",
+            "sum_equals = { column = \"net_revenue\", table = \"gold.daily_sales\", of = \"net_revenue + 0.01\", tolerance = \"0.02\" }",
+            0,
+        ),
+    ] {
+        assert_eq!(violations(&fresh, table, expectation).await, failed, "{table}: {expectation}");
+    }
+}
+
+/// Orders of at least ten pounds; smaller ones are set aside.
+fn add_orders(fresh: &Fresh, severity: &str) {
+    fresh.write(
+        "gold/orders.toml",
+        format!(
+            "doc = \"Orders.\"\ngrain = \"one row per order\"\nkey = [\"invoice_no\"]\n[columns]\n\
+             invoice_no = {{ type = \"text\", doc = \"Order.\" }}\n\
+             amount = {{ type = \"decimal(28,4)\", doc = \"Amount.\" }}\n\
+             [expect.orders_are_large]\nwhere = \"amount >= 10\"\nelse = \"{severity}\"\n\
+             [reconcile.orders]\nagainst = \"silver.invoices\"\n[reconcile.orders.amounts]\n\
+             amount = {{ here = \"amount\", there = \"gross_revenue\" }}\n"
+        ),
+    );
+    fresh.write(
+        "sql/gold/orders.sql",
+        "-- Orders.\n--\n-- writes: full\nselect invoice_no, gross_revenue as amount from silver.invoices\n",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quarantine_keeps_rows_out_with_their_reasons_and_the_books_count_them() {
+    let fresh = published().await;
+    add_orders(&fresh, "quarantine");
+    let summary = fresh.run().await.unwrap();
+    let book = summary.judgement.balances.iter().find(|b| b.name.ends_with("gold.orders")).unwrap();
+    assert_eq!(book.entries.iter().map(|entry| entry.rows).collect::<Vec<_>>(), [2, 1, 1]);
+    let verdict = summary.judgement.verdicts.iter().find(|v| v.name == "orders_are_large").unwrap();
+    assert_eq!((verdict.severity, verdict.failed), (Severity::Quarantine, 0));
+    insta::assert_snapshot!(
+        fresh.table("select invoice_no, amount, failed_rules, first_rule from gold.orders_rejected").await,
+        @r"
+    +------------+--------+--------------------+------------------+
+    | invoice_no | amount | failed_rules       | first_rule       |
+    +------------+--------+--------------------+------------------+
+    | 536366     | 6.7800 | [orders_are_large] | orders_are_large |
+    +------------+--------+--------------------+------------------+
+    "
+    );
+    assert!(fresh.table("select count(*) as n from gold.orders").await.contains("| 1 |"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_violation_names_the_rows_and_a_query_that_can_be_asked() {
+    let fresh = published().await;
+    add_orders(&fresh, "fail");
+    let error = fresh.run().await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.message()),
+        (Kind::Data, "`gold.orders` fails `orders_are_large` in 1 rows")
+    );
+    assert_eq!(error.details()[0], "for example invoice_no = 536366");
+    let query = error.details()[1].strip_prefix("all of them: ").unwrap();
+    let lake = fresh.lake(2).unwrap();
+    let rows = lake.ask(query, None).await.unwrap().count().await.unwrap();
+    assert_eq!(rows, 1, "{query}");
+    let failed = "select status, error from ops.runs where status = 'failed'";
+    assert!(fresh.table(failed).await.contains("orders_are_large"));
+}
