@@ -32,6 +32,9 @@ pub struct Engine {
     threads: usize,
 }
 
+/// Below this number of rows it costs more to share the work than to do it.
+const FEW_ROWS: u64 = 100_000;
+
 /// What the names behind `new.` and `old.` mean to a job.
 pub struct Transition {
     /// The rows that came to each table.
@@ -60,7 +63,13 @@ impl Engine {
 
     /// A session that sees the names of `catalogue`.
     pub fn session(&self, catalogue: Arc<Catalogue>) -> SessionContext {
+        self.session_of(self.threads, catalogue)
+    }
+
+    fn session_of(&self, threads: usize, catalogue: Arc<Catalogue>) -> SessionContext {
+        let config = self.state.config().clone().with_target_partitions(threads);
         let state = SessionStateBuilder::new_from_existing(self.state.clone())
+            .with_config(config)
             .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
             .build();
         #[expect(clippy::disallowed_methods, reason = "the one session factory")]
@@ -69,10 +78,16 @@ impl Engine {
         session
     }
 
-    /// A session of a job: beside the names of `catalogue`, those that mean what is new and what was there
-    /// before.
-    pub fn job_session(&self, catalogue: Arc<Catalogue>, transition: &Transition) -> SessionContext {
-        let session = self.session(catalogue);
+    /// A session of a job that reads so many rows: beside the names of `catalogue`, those that mean what is
+    /// new and what was there before.
+    pub fn job_session(
+        &self,
+        catalogue: Arc<Catalogue>,
+        transition: &Transition,
+        rows: u64,
+    ) -> SessionContext {
+        let threads = if rows < FEW_ROWS { 1 } else { self.threads };
+        let session = self.session_of(threads, catalogue);
         session.register_catalog(NEW, transition.new.clone());
         session.register_catalog(OLD, transition.old.clone());
         session

@@ -3,13 +3,14 @@
 //! A measure is an SQL aggregate, and its text is its name: what a pass over the rows did not take can be
 //! asked of the stored table with the same words.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::{filter, prep_null_mask_filter, sum_checked};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, SchemaRef};
 use datafusion::common::DFSchema;
+use datafusion::common::hash_utils::{QualityRandomState, create_hashes};
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::prelude::SessionContext;
 
@@ -117,6 +118,48 @@ impl Tally {
 /// Takes measures of batches.
 #[derive(Clone)]
 pub struct Tallier(Arc<Vec<Taken>>);
+
+/// Keys beyond this number are not looked at while they pass by; a query of the stored table finds repeated ones.
+const MOST_KEYS: usize = 1 << 21;
+
+/// The keys of the rows that pass by, as 128-bit hashes: when they all differ, so do the keys.
+#[derive(Clone, Debug, Default)]
+pub struct Keys {
+    seen: HashSet<u128>,
+    rows: u64,
+}
+
+impl Keys {
+    /// Takes the keys of a batch, which are in the columns of these positions.
+    pub fn take(&mut self, batch: &RecordBatch, columns: &[usize]) -> Result<()> {
+        self.rows += batch.num_rows() as u64;
+        if self.seen.len() > MOST_KEYS {
+            return Ok(());
+        }
+        let columns: Vec<ArrayRef> = columns.iter().map(|i| batch.column(*i).clone()).collect();
+        let halves = [1, 2].map(|seed| {
+            let mut hashes = vec![0; batch.num_rows()];
+            let state = QualityRandomState::with_seed(seed);
+            create_hashes(&columns, &state, &mut hashes).map(|_| ()).map(|()| hashes)
+        });
+        let [high, low] = halves;
+        let both = high?.into_iter().zip(low?);
+        self.seen.extend(both.map(|(high, low)| u128::from(high) << 64 | u128::from(low)));
+        Ok(())
+    }
+
+    /// The keys of both.
+    pub fn plus(mut self, other: Keys) -> Keys {
+        self.rows += other.rows;
+        self.seen.extend(other.seen);
+        self
+    }
+
+    /// Whether every row is known to have a key of its own.
+    pub fn are_unique(&self) -> bool {
+        self.seen.len() as u64 == self.rows
+    }
+}
 
 struct Taken {
     sql: String,

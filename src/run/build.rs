@@ -22,7 +22,7 @@ use crate::contract::{Contract, TableName};
 use crate::engine::{Catalogue, Transition};
 use crate::error::{Error, Result};
 use crate::job::{Job, Writes};
-use crate::quality::{Tallier, Tally, measures_of};
+use crate::quality::{Keys, Tallier, Tally, measures_of};
 use crate::table::{Change, CommitRecord, Draft, FileWriter, Mode, State, Table};
 
 /// What a step reads under the names behind `new.` and `old.`, if it need not read everything.
@@ -49,7 +49,8 @@ pub(super) async fn build(
     }
     let increment = if step.forced { None } else { increment(lake, run, step, states).await? };
     let transition = transition(lake, step, states, increment.as_ref())?;
-    let session = lake.engine.job_session(run.catalogue.clone(), &transition);
+    let rows_in = rows_in(lake, step, states, increment.as_ref());
+    let session = lake.engine.job_session(run.catalogue.clone(), &transition, rows_in);
     let mut pumps = JoinSet::new();
     let plans = plan_step(lake, run, step, &session, &mut pumps).await?;
     let drafts =
@@ -59,17 +60,16 @@ pub(super) async fn build(
     while let Some(pumped) = pumps.join_next().await {
         pumped.map_err(|e| Error::internal(format!("a view stopped: {e}")))?;
     }
-    let rows_in = rows_in(lake, step, states, increment.as_ref());
     let mut built = Vec::new();
-    for (name, (draft, tally)) in step.tables.iter().zip(drafts) {
-        let (written, bytes) = (draft.rows, draft.bytes());
-        let table = commit(lake, run, states, name, draft, tally, increment.is_some()).await?;
+    for (name, written) in step.tables.iter().zip(drafts) {
+        let (rows_out, bytes) = (written.draft.rows, written.draft.bytes());
+        let table = commit(lake, run, states, name, written, increment.is_some()).await?;
         let outcome = TableOutcome {
             table: name.clone(),
             action: if increment.is_some() { Action::Increment } else { Action::Whole },
             reason: step.reason(name),
             rows_in,
-            rows_out: written,
+            rows_out,
             rows: table.size().rows,
             bytes,
             inputs: table.record().map(|record| record.inputs.clone()).unwrap_or_default(),
@@ -77,7 +77,11 @@ pub(super) async fn build(
             seconds: clock.elapsed().as_secs_f64(),
             peak_memory_bytes: peak_memory_bytes(),
         };
-        lake.observer.event(Event::Finished { table: name.clone(), rows: written, seconds: outcome.seconds });
+        lake.observer.event(Event::Finished {
+            table: name.clone(),
+            rows: rows_out,
+            seconds: outcome.seconds,
+        });
         built.push((table, outcome));
     }
     Ok(built)
@@ -228,29 +232,42 @@ async fn write(
     session: &SessionContext,
     name: &TableName,
     plan: Arc<dyn ExecutionPlan>,
-) -> Result<(Draft, Tally)> {
+) -> Result<Written> {
     let contract = lake.project.contract(name)?;
     let table = &states.expect(name)?.newest;
     let schema = contract.schema();
     let tallier = Tallier::new(session, &schema, &measures_of(&lake.project, contract))
         .map_err(|e| e.detail(format!("in {}", contract.path.display())))?;
+    let key = contract.key.iter().filter_map(|key| schema.index_of(key).ok()).collect::<Vec<_>>();
     let mut writers = JoinSet::new();
     for rows in execute_stream_partitioned(plan, session.task_ctx())? {
         let part = Part {
             name: name.clone(),
             schema: schema.clone(),
             tallier: tallier.clone(),
+            key: key.clone(),
             observer: lake.observer.clone(),
         };
         writers.spawn(part.write(rows, table.file_writer(&schema, &run.options)));
     }
-    let mut all = (Draft::default(), tallier.nothing());
+    let mut all = Written { draft: Draft::default(), tally: tallier.nothing(), keys: Keys::default() };
     while let Some(part) = writers.join_next().await {
         let part = part.map_err(|e| Error::internal(format!("a writer of `{name}` stopped: {e}")))?;
-        let (draft, tally) = part.map_err(|e| e.detail(format!("while building `{name}`")))?;
-        all = (all.0.merge(draft), all.1.plus(&tally));
+        let part = part.map_err(|e| e.detail(format!("while building `{name}`")))?;
+        all = Written {
+            draft: all.draft.merge(part.draft),
+            tally: all.tally.plus(&part.tally),
+            keys: all.keys.plus(part.keys),
+        };
     }
     Ok(all)
+}
+
+/// What was written of a table and seen of its rows.
+struct Written {
+    draft: Draft,
+    tally: Tally,
+    keys: Keys,
 }
 
 /// One partition of a table's rows on their way into files.
@@ -258,23 +275,22 @@ struct Part {
     name: TableName,
     schema: SchemaRef,
     tallier: Tallier,
+    /// The positions of the key's columns.
+    key: Vec<usize>,
     observer: Arc<dyn Observer>,
 }
 
 impl Part {
-    async fn write(
-        self,
-        mut rows: SendableRecordBatchStream,
-        mut writer: FileWriter,
-    ) -> Result<(Draft, Tally)> {
-        let mut tally = self.tallier.nothing();
+    async fn write(self, mut rows: SendableRecordBatchStream, mut writer: FileWriter) -> Result<Written> {
+        let (mut tally, mut keys) = (self.tallier.nothing(), Keys::default());
         while let Some(batch) = rows.next().await {
             let batch = conform(&batch?, &self.schema)?;
             tally = tally.plus(&self.tallier.take(&batch)?);
+            keys.take(&batch, &self.key)?;
             writer.write(&batch).await?;
             self.observer.event(Event::Wrote { table: self.name.clone(), rows: batch.num_rows() as u64 });
         }
-        Ok((writer.close().await?, tally))
+        Ok(Written { draft: writer.close().await?, tally, keys })
     }
 }
 
@@ -306,15 +322,15 @@ async fn commit(
     run: &Run,
     states: &States,
     name: &TableName,
-    draft: Draft,
-    tally: Tally,
+    written: Written,
     is_increment: bool,
 ) -> Result<Table> {
     let State { newest, table } = states.expect(name)?;
     let appends = is_increment && job_of(lake, name)?.writes == Writes::Append;
-    let (mode, tally) = match table.record().filter(|_| appends) {
-        Some(before) => (Mode::Append(table), tally.plus(&Tally::of_record(&before.tally))),
-        None => (Mode::Replace, tally),
+    let Written { draft, tally, keys } = written;
+    let (mode, tally, unique_key) = match table.record().filter(|_| appends) {
+        Some(before) => (Mode::Append(table), tally.plus(&Tally::of_record(&before.tally)), false),
+        None => (Mode::Replace, tally, keys.are_unique()),
     };
     let versions = inputs_of(&lake.project, name)
         .into_iter()
@@ -326,6 +342,7 @@ async fn commit(
         rows: draft.rows,
         based_on: run.based_on,
         tally: tally.to_record(),
+        unique_key,
         ..Default::default()
     };
     newest.commit(lake.project.contract(name)?, mode, draft, record).await

@@ -374,7 +374,10 @@ impl Lake {
         open_all(&run.catalogue, states);
         for wave in plan.waves() {
             let seen: &States = states;
-            let built = parallel::all(wave.iter().map(|step| build::build(self, run, step, seen)))?;
+            let built = parallel::all(
+                self.engine.threads(),
+                wave.iter().map(|step| build::build(self, run, step, seen)),
+            )?;
             for (table, outcome) in built.into_iter().flatten() {
                 run.catalogue.open(&table);
                 states.update(table);

@@ -1,25 +1,44 @@
-//! Several futures at once, each on a thread of its own: planning a query is work too.
+//! Several futures at once, on threads of their own: planning a query is work too.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 
 use tokio::runtime::Handle;
 
 use crate::error::{Error, Result};
 
-/// Waits for all futures and gives what they give, in their order; the first error is the error.
+/// Waits for all futures, so many at a time, and gives what they give, in their order; the first error is the
+/// error.
 ///
 /// They may borrow what they work on. Needs a runtime of several threads.
-pub(super) fn all<T, F>(futures: impl IntoIterator<Item = F>) -> Result<Vec<T>>
+pub(super) fn all<T, F>(threads: usize, futures: impl IntoIterator<Item = F>) -> Result<Vec<T>>
 where
     T: Send,
     F: Future<Output = Result<T>> + Send,
 {
-    let futures: Vec<F> = futures.into_iter().collect();
+    let left: VecDeque<(usize, F)> = futures.into_iter().enumerate().collect();
+    let threads = threads.min(left.len());
+    let left = Mutex::new(left);
     let runtime = Handle::current();
-    let wait = |future: F| runtime.block_on(future);
-    tokio::task::block_in_place(|| {
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((place, future)) = next() {
+            done.push((place, runtime.block_on(future)));
+        }
+        done
+    };
+    let mut done = tokio::task::block_in_place(|| {
         std::thread::scope(|scope| {
-            let threads: Vec<_> = futures.into_iter().map(|future| scope.spawn(|| wait(future))).collect();
-            let stopped = |_| Error::internal("a thread stopped");
-            threads.into_iter().map(|thread| thread.join().map_err(stopped)?).collect()
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            let joined = workers.into_iter().map(|worker| worker.join());
+            joined.collect::<std::thread::Result<Vec<_>>>()
         })
     })
+    .map_err(|_| Error::internal("a thread stopped"))?
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>();
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, given)| given).collect()
 }

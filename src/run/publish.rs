@@ -119,15 +119,18 @@ impl Lake {
         let catalogue = self.names();
         fresh.values().for_each(|table| catalogue.open(table));
         let transition = Transition { new: Catalogue::new(), old: Catalogue::new() };
-        let mut appended = BTreeMap::new();
+        let (mut appended, mut rows) = (BTreeMap::new(), 0);
         for name in &changed {
             let Some(then) = before.tables.get(*name) else { continue };
             if let Change::Appended(files) = fresh[*name].changes_since(*then).await? {
+                rows += fresh[*name].size_of(&files).rows;
                 transition.new.open_files(&fresh[*name], &files);
                 appended.insert(*name, files);
             }
         }
-        let session = &self.engine.job_session(catalogue, &transition);
+        let whole = changed.iter().filter(|name| !appended.contains_key(*name));
+        rows += whole.map(|name| fresh[*name].size().rows).sum::<u64>();
+        let session = &self.engine.job_session(catalogue, &transition, rows);
         let judged_by_change = publication.judged_by != before.judged_by;
         let verdicts = self.verdicts(session, fresh, &changed, &appended, run, judged_by_change);
         let (verdicts, balances) =
@@ -163,8 +166,9 @@ impl Lake {
             query.reads.iter().all(is_fresh) && (judged_by_change || query.reads.iter().any(is_new))
         });
         let queries = queries.map(|(name, query)| audit_query(session, name, query));
-        let mut verdicts: Vec<Verdict> = parallel::all(audits)?.into_iter().flatten().collect();
-        verdicts.extend(parallel::all(queries)?);
+        let mut verdicts: Vec<Verdict> =
+            parallel::all(self.engine.threads(), audits)?.into_iter().flatten().collect();
+        verdicts.extend(parallel::all(self.engine.threads(), queries)?);
         Ok(verdicts)
     }
 
@@ -190,7 +194,7 @@ impl Lake {
             tables.clone().all(|name| fresh.contains_key(name)) && tables.any(|name| changed.contains(name))
         });
         let crossings = crossings.map(|(contract, reconcile)| balance(session, fresh, contract, reconcile));
-        balances.extend(parallel::all(crossings)?);
+        balances.extend(parallel::all(self.engine.threads(), crossings)?);
         Ok(balances)
     }
 

@@ -32,7 +32,7 @@ impl States {
             let state = load(lake, publications, &name).await?;
             Ok::<_, Error>((name, state))
         });
-        let mut states = States(parallel::all(opened)?.into_iter().collect());
+        let mut states = States(parallel::all(lake.engine.threads(), opened)?.into_iter().collect());
         states.drop_halves(lake, publications).await?;
         Ok(states)
     }

@@ -58,7 +58,7 @@ impl Lake {
         self.pin(&catalogue, &newest.tables);
         let transition = Transition { new: Catalogue::new(), old: Catalogue::new() };
         open_all(&transition.new, &rebuilt);
-        let session = self.engine.job_session(catalogue, &transition);
+        let session = self.engine.job_session(catalogue, &transition, u64::MAX);
         let built = targets.iter().filter(|name| name.layer != Layer::Bronze);
         try_join_all(built.map(|name| compare(&session, self.project.contract(name).ok(), name))).await
     }

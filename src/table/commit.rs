@@ -50,6 +50,9 @@ pub struct CommitRecord {
     /// Counts and sums over all rows of the table, by the SQL of the measure.
     #[serde(default)]
     pub tally: BTreeMap<String, String>,
+    /// Whether the keys of all rows were seen to differ while they were written.
+    #[serde(default)]
+    pub unique_key: bool,
     /// In bronze, the position of the last file that was loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingest_seq: Option<i64>,
