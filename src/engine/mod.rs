@@ -32,7 +32,7 @@ pub struct Engine {
     threads: usize,
 }
 
-/// Below this number of rows it costs more to share the work than to do it.
+/// Below this number of rows it costs more to share the work, and to plan it well, than to do it.
 const FEW_ROWS: u64 = 100_000;
 
 /// What the names behind `new.` and `old.` mean to a job.
@@ -63,11 +63,10 @@ impl Engine {
 
     /// A session that sees the names of `catalogue`.
     pub fn session(&self, catalogue: Arc<Catalogue>) -> SessionContext {
-        self.session_of(self.threads, catalogue)
+        self.session_of(self.state.config().clone(), catalogue)
     }
 
-    fn session_of(&self, threads: usize, catalogue: Arc<Catalogue>) -> SessionContext {
-        let config = self.state.config().clone().with_target_partitions(threads);
+    fn session_of(&self, config: SessionConfig, catalogue: Arc<Catalogue>) -> SessionContext {
         let state = SessionStateBuilder::new_from_existing(self.state.clone())
             .with_config(config)
             .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
@@ -86,8 +85,12 @@ impl Engine {
         transition: &Transition,
         rows: u64,
     ) -> SessionContext {
-        let threads = if rows < FEW_ROWS { 1 } else { self.threads };
-        let session = self.session_of(threads, catalogue);
+        let mut config = self.state.config().clone();
+        if rows < FEW_ROWS {
+            config = config.with_target_partitions(1);
+            config.options_mut().optimizer.max_passes = 1;
+        }
+        let session = self.session_of(config, catalogue);
         session.register_catalog(NEW, transition.new.clone());
         session.register_catalog(OLD, transition.old.clone());
         session

@@ -7,6 +7,7 @@ use std::time::Instant;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::datasource::MemTable;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream_partitioned};
 use datafusion::prelude::SessionContext;
@@ -24,6 +25,9 @@ use crate::error::{Error, Result};
 use crate::job::{Job, Writes};
 use crate::quality::{Keys, Tallier, Tally, measures_of};
 use crate::table::{Change, CommitRecord, Draft, FileWriter, Mode, State, Table};
+
+/// A table of at most so many rows is handed to the next ones in memory.
+const FEW_ROWS: usize = 100_000;
 
 /// What a step reads under the names behind `new.` and `old.`, if it need not read everything.
 struct Increment {
@@ -61,9 +65,14 @@ pub(super) async fn build(
         pumped.map_err(|e| Error::internal(format!("a view stopped: {e}")))?;
     }
     let mut built = Vec::new();
-    for (name, written) in step.tables.iter().zip(drafts) {
+    for (name, mut written) in step.tables.iter().zip(drafts) {
         let (rows_out, bytes) = (written.draft.rows, written.draft.bytes());
+        let rows = std::mem::take(&mut written.rows);
         let table = commit(lake, run, states, name, written, increment.is_some()).await?;
+        match rows.filter(|_| table.size().rows == rows_out) {
+            Some(rows) => hand_over(lake, run, name, rows)?,
+            None => run.catalogue.open(&table),
+        }
         let outcome = TableOutcome {
             table: name.clone(),
             action: if increment.is_some() { Action::Increment } else { Action::Whole },
@@ -250,11 +259,20 @@ async fn write(
         };
         writers.spawn(part.write(rows, table.file_writer(&schema, &run.options)));
     }
-    let mut all = Written { draft: Draft::default(), tally: tallier.nothing(), keys: Keys::default() };
+    let mut all = Written {
+        rows: Some(Vec::new()),
+        draft: Draft::default(),
+        tally: tallier.nothing(),
+        keys: Keys::default(),
+    };
     while let Some(part) = writers.join_next().await {
         let part = part.map_err(|e| Error::internal(format!("a writer of `{name}` stopped: {e}")))?;
         let part = part.map_err(|e| e.detail(format!("while building `{name}`")))?;
         all = Written {
+            rows: all.rows.zip(part.rows).map(|(mut all, part)| {
+                all.extend(part);
+                all
+            }),
             draft: all.draft.merge(part.draft),
             tally: all.tally.plus(&part.tally),
             keys: all.keys.plus(part.keys),
@@ -263,8 +281,17 @@ async fn write(
     Ok(all)
 }
 
+/// Lets the tables that are built next read the rows of a small table without fetching them again.
+fn hand_over(lake: &Lake, run: &Run, name: &TableName, rows: Vec<RecordBatch>) -> Result<()> {
+    let table = MemTable::try_new(lake.project.contract(name)?.schema(), vec![rows])?;
+    run.catalogue.provide(name.layer.as_str(), &name.table, Arc::new(table));
+    Ok(())
+}
+
 /// What was written of a table and seen of its rows.
 struct Written {
+    /// The rows themselves, if they are few.
+    rows: Option<Vec<RecordBatch>>,
     draft: Draft,
     tally: Tally,
     keys: Keys,
@@ -283,14 +310,20 @@ struct Part {
 impl Part {
     async fn write(self, mut rows: SendableRecordBatchStream, mut writer: FileWriter) -> Result<Written> {
         let (mut tally, mut keys) = (self.tallier.nothing(), Keys::default());
+        let (mut kept, mut count) = (Some(Vec::new()), 0);
         while let Some(batch) = rows.next().await {
             let batch = conform(&batch?, &self.schema)?;
             tally = tally.plus(&self.tallier.take(&batch)?);
             keys.take(&batch, &self.key)?;
             writer.write(&batch).await?;
+            count += batch.num_rows();
+            if count > FEW_ROWS {
+                kept = None;
+            }
+            kept.iter_mut().for_each(|kept| kept.push(batch.clone()));
             self.observer.event(Event::Wrote { table: self.name.clone(), rows: batch.num_rows() as u64 });
         }
-        Ok(Written { draft: writer.close().await?, tally, keys })
+        Ok(Written { rows: kept, draft: writer.close().await?, tally, keys })
     }
 }
 
@@ -327,7 +360,7 @@ async fn commit(
 ) -> Result<Table> {
     let State { newest, table } = states.expect(name)?;
     let appends = is_increment && job_of(lake, name)?.writes == Writes::Append;
-    let Written { draft, tally, keys } = written;
+    let Written { draft, tally, keys, .. } = written;
     let (mode, tally, unique_key) = match table.record().filter(|_| appends) {
         Some(before) => (Mode::Append(table), tally.plus(&Tally::of_record(&before.tally)), false),
         None => (Mode::Replace, tally, keys.are_unique()),

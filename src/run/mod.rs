@@ -379,7 +379,6 @@ impl Lake {
                 wave.iter().map(|step| build::build(self, run, step, seen)),
             )?;
             for (table, outcome) in built.into_iter().flatten() {
-                run.catalogue.open(&table);
                 states.update(table);
                 outcomes.insert(outcome.table.clone(), outcome);
             }
