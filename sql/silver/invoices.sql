@@ -30,35 +30,9 @@ new_invoices as (
 ),
 
 all_invoices as (
-    select
-        invoice_no,
-        invoice_date,
-        customer_id,
-        country,
-        kind,
-        lines,
-        product_lines,
-        units,
-        gross_revenue,
-        returns_amount,
-        other_charges,
-        adjustments
-    from old.silver.invoices
-    union all
-    select
-        invoice_no,
-        invoice_date,
-        customer_id,
-        country,
-        kind,
-        lines,
-        product_lines,
-        units,
-        gross_revenue,
-        returns_amount,
-        other_charges,
-        adjustments
-    from new_invoices
+    select * from old.silver.invoices
+    union all by name
+    select * from new_invoices
 )
 select
     invoice_no as invoice_no,

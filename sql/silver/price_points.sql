@@ -24,33 +24,9 @@ new_price_points as (
 ),
 
 all_price_points as (
-    select
-        stock_code,
-        line_class,
-        description,
-        unit_price,
-        country,
-        lines,
-        sale_lines,
-        units,
-        returned_units,
-        first_sold,
-        last_sold
-    from old.silver.price_points
-    union all
-    select
-        stock_code,
-        line_class,
-        description,
-        unit_price,
-        country,
-        lines,
-        sale_lines,
-        units,
-        returned_units,
-        first_sold,
-        last_sold
-    from new_price_points
+    select * from old.silver.price_points
+    union all by name
+    select * from new_price_points
 )
 select
     stock_code as stock_code,

@@ -38,34 +38,12 @@ country_names as (
 
 received_lines as (
     select
-        invoice_no,
-        stock_code,
-        description,
-        quantity,
-        invoice_date,
-        unit_price,
-        customer_id,
-        country,
-        _source_file,
-        _source_line,
-        _ingest_seq,
-        _rescued,
+        *,
         true as is_new
     from new.bronze.online_retail
-    union all
+    union all by name
     select
-        invoice_no,
-        stock_code,
-        description,
-        quantity,
-        invoice_date,
-        unit_price,
-        customer_id,
-        country,
-        _source_file,
-        _source_line,
-        _ingest_seq,
-        _rescued,
+        * except (failed_rules, first_rule, run_id),
         false as is_new
     from old.silver.transactions_rejected
 ),
