@@ -13,6 +13,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::matching::MatchLastInFirstOut;
 use super::parse;
 
 /// Changes when a function's results do, so that tables made with it are made again.
@@ -34,6 +35,7 @@ pub(super) fn all() -> Vec<ScalarUDF> {
             Ok(Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone("UTC")))
         }),
         text("collapse_blanks", DataType::Utf8View, collapse_blanks),
+        ScalarUDF::from(MatchLastInFirstOut::new()),
     ]
 }
 

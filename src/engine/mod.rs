@@ -3,6 +3,7 @@
 mod catalogue;
 mod functions;
 mod mapping;
+mod matching;
 mod parse;
 mod versions;
 
@@ -33,7 +34,7 @@ pub struct Engine {
 }
 
 /// Below this number of rows it costs more to share the work, and to plan it well, than to do it.
-const FEW_ROWS: u64 = 100_000;
+pub const FEW_ROWS: u64 = 100_000;
 
 /// What the names behind `new.` and `old.` mean to a job.
 pub struct Transition {

@@ -2,19 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringViewArray,
-    TimestampMicrosecondArray,
-};
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use datafusion::prelude::SessionContext;
+use serde::Serialize;
 
 use super::Loading;
 use crate::contract::{Contract, Layer, TableName};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::table::{CommitRecord, Mode, State, Table};
 
 /// One line of the register.
@@ -38,6 +34,40 @@ pub struct LoadedFile {
     pub rows: i64,
     /// Whether it was loaded, not known by another name.
     pub is_loaded: bool,
+}
+
+/// A row of the table; instants in microseconds of UTC.
+#[derive(Serialize)]
+struct Row<'a> {
+    bronze_table: String,
+    delivered_as: &'a str,
+    source_file: &'a str,
+    source_sha256: &'a str,
+    ingest_seq: i64,
+    size_bytes: Option<i64>,
+    modified_at: Option<i64>,
+    rows: i64,
+    is_loaded: bool,
+    run_id: &'a str,
+    loaded_at: i64,
+}
+
+impl<'a> Row<'a> {
+    fn new(file: &'a LoadedFile, loading: &'a Loading<'_>) -> Self {
+        Row {
+            bronze_table: file.table.to_string(),
+            delivered_as: &file.delivered_as,
+            source_file: &file.source_file,
+            source_sha256: &file.sha256,
+            ingest_seq: file.ingest_seq,
+            size_bytes: file.size_bytes,
+            modified_at: file.modified_at,
+            rows: file.rows,
+            is_loaded: file.is_loaded,
+            run_id: loading.run_id,
+            loaded_at: loading.at.timestamp_micros(),
+        }
+    }
 }
 
 /// The files that a bronze table has been loaded from.
@@ -146,47 +176,20 @@ pub(super) async fn unregistered(
 /// Appends files to the register in one commit.
 pub(super) async fn append(register: &State, files: &[LoadedFile], loading: &Loading<'_>) -> Result<Table> {
     let contract = contract()?;
-    let mut writer = register.newest.file_writer(&contract.schema(), loading.options);
-    writer.write(&rows(&contract, files, loading.run_id, loading.at)?).await?;
+    let rows: Vec<Row> = files.iter().map(|file| Row::new(file, loading)).collect();
+    let draft = register.newest.draft(&contract, &rows, loading.options).await?;
     let record = CommitRecord {
         run_id: loading.run_id.into(),
         rows: files.len() as u64,
         based_on: loading.based_on,
         ..Default::default()
     };
-    register.newest.commit(&contract, Mode::Append(&register.table), writer.close().await?, record).await
+    register.newest.commit(&contract, Mode::Append(&register.table), draft, record).await
 }
 
 /// The contract of `ops.files`.
 pub fn contract() -> Result<Contract> {
     Contract::parse(Path::new("ops/files.toml"), register_name(), include_str!("files.toml"))
-}
-
-fn rows(contract: &Contract, files: &[LoadedFile], run_id: &str, at: DateTime<Utc>) -> Result<RecordBatch> {
-    let texts = |value: &dyn Fn(&LoadedFile) -> String| -> ArrayRef {
-        Arc::new(files.iter().map(|file| Some(value(file))).collect::<StringViewArray>())
-    };
-    let integers = |value: &dyn Fn(&LoadedFile) -> Option<i64>| -> ArrayRef {
-        Arc::new(files.iter().map(value).collect::<Int64Array>())
-    };
-    let instants = |value: &dyn Fn(&LoadedFile) -> Option<i64>| -> ArrayRef {
-        Arc::new(files.iter().map(value).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
-    };
-    let columns = vec![
-        texts(&|file| file.table.to_string()),
-        texts(&|file| file.delivered_as.clone()),
-        texts(&|file| file.source_file.clone()),
-        texts(&|file| file.sha256.clone()),
-        integers(&|file| Some(file.ingest_seq)),
-        integers(&|file| file.size_bytes),
-        instants(&|file| file.modified_at),
-        integers(&|file| Some(file.rows)),
-        Arc::new(files.iter().map(|file| Some(file.is_loaded)).collect::<BooleanArray>()),
-        texts(&|_| run_id.into()),
-        instants(&|_| Some(at.timestamp_micros())),
-    ];
-    RecordBatch::try_new(contract.schema(), columns)
-        .map_err(|e| Error::internal(format!("the register's rows: {e}")))
 }
 
 fn read_row(batch: &RecordBatch, row: usize, bronze: &TableName) -> LoadedFile {

@@ -20,14 +20,11 @@ use super::plan::{inputs_of, stale};
 use super::record::peak_memory_bytes;
 use super::{Action, Event, Lake, Observer, Run, States, Step, TableOutcome, fingerprint, place};
 use crate::contract::{Contract, TableName};
-use crate::engine::{Catalogue, Transition};
+use crate::engine::{Catalogue, FEW_ROWS, Transition};
 use crate::error::{Error, Result};
 use crate::job::{Job, Writes};
 use crate::quality::{Keys, Tallier, Tally, measures_of};
 use crate::table::{Change, CommitRecord, Draft, FileWriter, Mode, State, Table};
-
-/// A table of at most so many rows is handed to the next ones in memory.
-const FEW_ROWS: usize = 100_000;
 
 /// What a step reads under the names behind `new.` and `old.`, if it need not read everything.
 struct Increment {
@@ -310,13 +307,13 @@ struct Part {
 impl Part {
     async fn write(self, mut rows: SendableRecordBatchStream, mut writer: FileWriter) -> Result<Written> {
         let (mut tally, mut keys) = (self.tallier.nothing(), Keys::default());
-        let (mut kept, mut count) = (Some(Vec::new()), 0);
+        let (mut kept, mut count) = (Some(Vec::new()), 0_u64);
         while let Some(batch) = rows.next().await {
             let batch = conform(&batch?, &self.schema)?;
             tally = tally.plus(&self.tallier.take(&batch)?);
             keys.take(&batch, &self.key)?;
             writer.write(&batch).await?;
-            count += batch.num_rows();
+            count += batch.num_rows() as u64;
             if count > FEW_ROWS {
                 kept = None;
             }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use futures::StreamExt;
+use futures::future::join_all;
 
 use super::{Journal, Lake, Published, Request, Run, States, record};
 use crate::contract::{Contract, Layer, TableName};
@@ -66,7 +67,8 @@ impl Lake {
     pub(super) async fn compact_records(&self, run: &Run) {
         let Ok(contracts) = record::contracts() else { return };
         let names = contracts.into_iter().map(|contract| contract.name);
-        for name in names.chain([TableName::new(Layer::Ops, "publications")]) {
+        let names = names.chain([TableName::new(Layer::Ops, "publications")]);
+        join_all(names.map(|name| async move {
             let compacted = async {
                 let state = State::of(Table::open(&self.store, &name, None).await?);
                 self.compact_table(run, &state).await
@@ -74,7 +76,8 @@ impl Lake {
             if let Err(error) = compacted.await {
                 tracing::warn!(table = %name, %error, "files could not be compacted");
             }
-        }
+        }))
+        .await;
     }
 
     async fn compact_table(&self, run: &Run, state: &State) -> Result<Option<Table>> {

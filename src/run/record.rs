@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::json::ReaderBuilder;
 use futures::future::try_join_all;
 use serde::Serialize;
 
@@ -123,23 +121,19 @@ impl Lake {
         let ledger: Vec<LedgerRow> =
             journal.judgement.balances.iter().flat_map(|balance| ledger_rows(run, balance)).collect();
         let appended = contracts()?.into_iter().map(|contract| {
-            let schema = contract.schema();
-            let batch = match contract.name.table.as_str() {
-                "runs" => rows(&contract, &runs),
-                "table_runs" => rows(&contract, &tables),
-                "expectations" => rows(&contract, &verdicts),
-                _ => rows(&contract, &ledger),
-            };
+            let (runs, tables, verdicts, ledger) = (&runs, &tables, &verdicts, &ledger);
             async move {
-                let batch = batch?;
-                if batch.num_rows() == 0 {
+                let table = Table::open(&self.store, &contract.name, None).await?;
+                let draft = match contract.name.table.as_str() {
+                    "runs" => table.draft(&contract, runs, &run.options).await,
+                    "table_runs" => table.draft(&contract, tables, &run.options).await,
+                    "expectations" => table.draft(&contract, verdicts, &run.options).await,
+                    _ => table.draft(&contract, ledger, &run.options).await,
+                }?;
+                if draft.rows == 0 {
                     return Ok(());
                 }
-                let table = Table::open(&self.store, &contract.name, None).await?;
-                let mut writer = table.file_writer(&schema, &run.options);
-                writer.write(&batch).await?;
                 let record = CommitRecord { run_id: run.id.clone(), ..Default::default() };
-                let draft = writer.close().await?;
                 table.commit(&contract, Mode::Append(&table), draft, record).await.map(|_| ())
             }
         });
@@ -211,14 +205,6 @@ fn ledger_rows<'a>(run: &'a Run, balance: &'a Balance) -> Vec<LedgerRow<'a>> {
     };
     let amounts = 0..balance.amounts.len();
     balance.entries.iter().flat_map(|entry| amounts.clone().map(move |i| row(entry, i))).collect()
-}
-
-/// Rows of a table from values whose fields are named as its columns.
-fn rows<T: Serialize>(contract: &Contract, values: &[T]) -> Result<RecordBatch> {
-    let wrong = |e| Error::internal(format!("rows of `{}`: {e}", contract.name));
-    let mut decoder = ReaderBuilder::new(contract.schema()).build_decoder().map_err(wrong)?;
-    decoder.serialize(values).map_err(wrong)?;
-    Ok(decoder.flush().map_err(wrong)?.unwrap_or_else(|| RecordBatch::new_empty(contract.schema())))
 }
 
 fn instant(at: DateTime<Utc>) -> String {

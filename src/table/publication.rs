@@ -2,14 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use datafusion::arrow::array::{
-    ArrayRef, Int64Array, Int64Builder, MapBuilder, MapFieldNames, RecordBatch, StringViewArray,
-    StringViewBuilder, TimestampMicrosecondArray,
-};
-use datafusion::arrow::compute::cast;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
 
 use super::{CommitRecord, Mode, Store, Table, Version, WriteOptions};
 use crate::contract::{Contract, Layer, TableName};
@@ -32,6 +27,16 @@ pub struct Publication {
 pub struct Publications {
     table: Table,
     newest: Option<Publication>,
+}
+
+/// A row of the table.
+#[derive(Serialize)]
+struct Row<'a> {
+    run_id: &'a str,
+    published_at: String,
+    tables: BTreeMap<String, Version>,
+    restores: Option<&'a str>,
+    publication_no: u64,
 }
 
 impl Publications {
@@ -77,18 +82,23 @@ impl Publications {
         options: &WriteOptions,
     ) -> Result<()> {
         let contract = contract()?;
-        let mut writer = self.table.file_writer(&contract.schema(), options);
-        let number = self.table.version().map_or(1, |version| version + 2);
-        writer.write(&row(&contract, publication, number, published_at)?).await?;
-        let inputs = publication.tables.iter().map(|(name, version)| (name.to_string(), *version)).collect();
+        let tables = publication.tables.iter().map(|(name, version)| (name.to_string(), *version));
+        let row = Row {
+            run_id: &publication.run_id,
+            published_at: published_at.to_rfc3339_opts(SecondsFormat::Micros, true),
+            tables: tables.collect(),
+            restores: publication.restores.as_deref(),
+            publication_no: self.table.version().map_or(1, |version| version + 2),
+        };
+        let draft = self.table.draft(&contract, std::slice::from_ref(&row), options).await?;
         let record = CommitRecord {
             run_id: publication.run_id.clone(),
             fingerprint: publication.judged_by.clone(),
-            inputs,
+            inputs: row.tables,
             rows: 1,
             ..Default::default()
         };
-        self.table.commit(&contract, Mode::Append(&self.table), writer.close().await?, record).await?;
+        self.table.commit(&contract, Mode::Append(&self.table), draft, record).await?;
         Ok(())
     }
 }
@@ -101,34 +111,4 @@ fn name() -> TableName {
 /// The contract of `ops.publications`.
 pub fn contract() -> Result<Contract> {
     Contract::parse(Path::new("ops/publications.toml"), name(), include_str!("ops/publications.toml"))
-}
-
-fn row(
-    contract: &Contract,
-    publication: &Publication,
-    number: u64,
-    published_at: DateTime<Utc>,
-) -> Result<RecordBatch> {
-    let names = MapFieldNames { entry: "key_value".into(), key: "key".into(), value: "value".into() };
-    let mut tables = MapBuilder::new(Some(names), StringViewBuilder::new(), Int64Builder::new());
-    for (name, version) in &publication.tables {
-        tables.keys().append_value(name.to_string());
-        tables.values().append_value(i64::try_from(*version).unwrap_or(i64::MAX));
-    }
-    let internal =
-        |e: datafusion::arrow::error::ArrowError| Error::internal(format!("a publication's row: {e}"));
-    tables.append(true).map_err(internal)?;
-    let columns: [ArrayRef; 5] = [
-        Arc::new(StringViewArray::from_iter_values([&publication.run_id])),
-        Arc::new(TimestampMicrosecondArray::from_value(published_at.timestamp_micros(), 1)),
-        Arc::new(tables.finish()),
-        Arc::new(StringViewArray::from(vec![publication.restores.as_deref()])),
-        Arc::new(Int64Array::from(vec![i64::try_from(number).unwrap_or(i64::MAX)])),
-    ];
-    let schema = contract.schema();
-    let cast_to = |(column, field): (&ArrayRef, &Arc<datafusion::arrow::datatypes::Field>)| {
-        cast(column, field.data_type()).map_err(internal)
-    };
-    let columns = columns.iter().zip(schema.fields()).map(cast_to).collect::<Result<Vec<_>>>()?;
-    RecordBatch::try_new(schema, columns).map_err(internal)
 }

@@ -8,13 +8,16 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::json::ReaderBuilder;
 use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
 use deltalake::kernel::Add;
 use deltalake::parquet::basic::{Compression, ZstdLevel};
 use deltalake::parquet::file::properties::{WriterProperties, WriterVersion};
+use serde::Serialize;
 
 use super::{Table, failure};
 use crate::config;
+use crate::contract::Contract;
 use crate::error::{Error, Result};
 
 /// How many rows are handed to the Parquet encoder at a time.
@@ -87,6 +90,24 @@ impl Table {
         );
         let writer = DeltaWriter::new(self.log_store.object_store(None), config);
         FileWriter { writer, schema, what: format!("write `{}`", self.name), rows: 0 }
+    }
+}
+
+impl Table {
+    /// A file of rows that are given as values, whose fields are named as the columns of the contract.
+    pub async fn draft<T: Serialize>(
+        &self,
+        contract: &Contract,
+        values: &[T],
+        options: &WriteOptions,
+    ) -> Result<Draft> {
+        let wrong = |e| Error::internal(format!("rows of `{}`: {e}", contract.name));
+        let mut decoder = ReaderBuilder::new(contract.schema()).build_decoder().map_err(wrong)?;
+        decoder.serialize(values).map_err(wrong)?;
+        let Some(batch) = decoder.flush().map_err(wrong)? else { return Ok(Draft::default()) };
+        let mut writer = self.file_writer(&contract.schema(), options);
+        writer.write(&batch).await?;
+        writer.close().await
     }
 }
 
