@@ -6,6 +6,7 @@ pub mod error;
 pub mod clock;
 pub mod files;
 pub mod config;
+pub mod learn;
 pub mod contract;
 pub mod job;
 pub mod project;

@@ -1,5 +1,6 @@
 //! The commands: one file each, with its arguments, its call and its printed answer. Imported by `main` alone.
 
+mod answer;
 mod check;
 mod completions;
 mod config;
@@ -8,7 +9,9 @@ mod generate;
 mod ingest;
 mod init;
 mod maintain;
+mod models;
 mod plan;
+mod plot;
 mod print;
 mod progress;
 mod publications;
@@ -104,6 +107,8 @@ enum Command {
     Rollback(publications::RollbackArgs),
     Test(verify::TestArgs),
     Verify(verify::VerifyArgs),
+    Models(models::ModelsArgs),
+    Plot(plot::PlotArgs),
     History(maintain::HistoryArgs),
     Optimize(maintain::OptimizeArgs),
     Vacuum(maintain::VacuumArgs),
@@ -130,6 +135,8 @@ impl Cli {
             }
             Command::Test(args) => in_lake(global, Bars::Shown, |lake| verify::test(lake, args)),
             Command::Verify(args) => in_lake(global, Bars::Shown, |lake| verify::verify(lake, args)),
+            Command::Models(args) => in_lake(global, Bars::Hidden, |lake| models::models(lake, args)),
+            Command::Plot(args) => in_lake(global, Bars::Hidden, |lake| plot::plot(lake, args)),
             Command::History(args) => in_lake(global, Bars::Hidden, |lake| maintain::history(lake, args)),
             Command::Optimize(args) => in_lake(global, Bars::Shown, |lake| maintain::optimize(lake, args)),
             Command::Vacuum(args) => in_lake(global, Bars::Shown, |lake| maintain::vacuum(lake, args)),

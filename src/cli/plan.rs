@@ -18,7 +18,7 @@ pub struct PlanArgs {
     /// Plan these tables: names or patterns joined by commas; `+` behind one adds what is made from it
     #[arg(long, value_name = "SEL")]
     pub select: Option<String>,
-    /// The day that recency is counted from [default: the day after the last in the data]
+    /// What would have been known on this day, published as `as-of-DATE` beside what readers see otherwise
     #[arg(long, value_name = "DATE")]
     pub as_of: Option<NaiveDate>,
 }

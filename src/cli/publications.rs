@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use lake::error::Result;
-use lake::run::{Lake, Published};
+use lake::run::{Lake, Published, name_of};
 
 use super::print;
 
@@ -32,6 +32,14 @@ pub async fn publications(lake: Lake, args: PublicationsArgs) -> Result<()> {
         ]
     });
     print::line(print::table(&["published at (UTC)", "run", "", "changed"], &[], rows))?;
+    for (day, published) in lake.publications_as_of().await? {
+        print::line(format!(
+            "{}: {} tables as known on that day, by run {}",
+            name_of(day),
+            published.tables.len(),
+            published.run_id
+        ))?;
+    }
     match all.len().saturating_sub(args.limit) {
         0 => Ok(()),
         more => print::line(format!("{more} older ones; `--limit {}` lists all", all.len())),

@@ -5,7 +5,7 @@ use clap::Args;
 use lake::contract::Layer;
 use lake::error::Result;
 use lake::quality::{Balance, decimal};
-use lake::run::{Action, Lake, Request, Summary, TableOutcome};
+use lake::run::{Action, Lake, Request, Summary, TableOutcome, name_of};
 
 use super::ingest::describe;
 use super::plan::print_plan;
@@ -22,6 +22,7 @@ use super::print;
   lake run --layer silver                bronze and silver
   lake run --select gold.rfm             one table, and whatever below it is stale
   lake run --select silver.products+     a table and all that is made from it
+  lake run --as-of 2011-06-01            what would have been known that day
   lake run --dry-run                     what would be done, and why
   lake run --full-refresh                build everything anew")]
 pub struct RunArgs {
@@ -34,7 +35,7 @@ pub struct RunArgs {
     /// Build them whole, whether they are stale or not
     #[arg(long)]
     pub full_refresh: bool,
-    /// The day that recency is counted from [default: the day after the last in the data]
+    /// What would have been known on this day, published as `as-of-DATE` beside what readers see otherwise
     #[arg(long, value_name = "DATE")]
     pub as_of: Option<NaiveDate>,
     /// Print what would be done and why, and do nothing
@@ -54,7 +55,11 @@ pub async fn run(lake: Lake, args: RunArgs) -> Result<()> {
         return print_plan(&lake, &request).await;
     }
     let summary = lake.run(&request).await?;
-    print_summary(&summary)
+    print_summary(&summary)?;
+    match request.as_of {
+        Some(day) => print::line(format!("ask it with `lake sql --as-of {} QUERY`", name_of(day))),
+        None => Ok(()),
+    }
 }
 
 /// The closing table of a run: what ran, why, rows, seconds, books.
@@ -77,6 +82,7 @@ pub fn print_summary(summary: &Summary) -> Result<()> {
                 Action::Skipped => "fresh",
                 Action::Whole => "built",
                 Action::Increment => "added to",
+                Action::Kept => "withheld",
             }
             .to_string(),
             outcome.reason.clone(),

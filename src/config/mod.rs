@@ -1,9 +1,10 @@
 //! Settings: text in, checked values out, each with the place it came from.
 //!
-//! Five layers, later wins: the embedded `config/lake.toml`, the project's own, the environment's file,
-//! `LAKE_*` variables, flags. The embedded file is the registry of keys: a key that is not in it is an
-//! error. Never reads data.
+//! Five layers, later wins: the embedded `config/lake.toml` and `config/models.toml`, the project's own, the
+//! environment's file, `LAKE_*` variables, flags. The embedded files are the registry of keys: a key that is in
+//! neither is an error. Never reads data.
 
+mod models;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -13,10 +14,17 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::error::{Error, Result, io_error, nearest};
+pub use models::{CustomerValue, Forecast, Models};
 pub use sources::{Source, Sources};
 
 /// The settings file the program carries: every key, its default and a sentence.
 pub const DEFAULTS: &str = include_str!("../../config/lake.toml");
+
+/// The same for the parameters of models, which are settings below `models`.
+const MODEL_DEFAULTS: &str = include_str!("../../config/models.toml");
+
+/// The section that the keys of `config/models.toml` belong to.
+const MODELS: &str = "models";
 
 /// What a lake's configuration says.
 #[derive(Clone, Debug, Deserialize)]
@@ -36,6 +44,8 @@ pub struct Settings {
     pub write: Write,
     /// How tables are kept in order.
     pub maintenance: Maintenance,
+    /// Parameters of models.
+    pub models: Models,
 }
 
 /// Settings of what is done about old and small files.
@@ -117,7 +127,8 @@ impl Config {
         flags: &[(&str, String)],
     ) -> Result<Config> {
         let mut layers = Layers::new()?;
-        layers.overlay_file(&folder.join("config/lake.toml"), true)?;
+        layers.overlay_file(&folder.join("config/lake.toml"), "")?;
+        layers.overlay_file(&folder.join("config/models.toml"), MODELS)?;
         let environment = environment_of(&layers, variables, flags);
         let file = folder.join("config").join(format!("{environment}.toml"));
         if !file.exists() && environment != "development" {
@@ -125,7 +136,7 @@ impl Config {
                 .detail(format!("it would be the file `{}`", file.display()))
                 .hint("write the file, or choose another environment with `--env NAME`"));
         }
-        layers.overlay_file(&file, true)?;
+        layers.overlay_file(&file, "")?;
         layers.overlay_variables(variables)?;
         for (key, value) in flags {
             layers.set_text(key, value, "flag")?;
@@ -146,13 +157,21 @@ struct Layers(Vec<Effective>);
 
 impl Layers {
     fn new() -> Result<Self> {
-        let table: Table = DEFAULTS.parse().map_err(|e| Error::internal(format!("config/lake.toml: {e}")))?;
-        let docs = docs_of(DEFAULTS);
         let mut entries = Vec::new();
-        flatten("", &table, &mut |key, value| {
-            let doc = docs.get(key).cloned().unwrap_or_default();
-            entries.push(Effective { key: key.into(), value: value.clone(), origin: "default".into(), doc });
-        });
+        for (prefix, text) in [("", DEFAULTS), (MODELS, MODEL_DEFAULTS)] {
+            let table: Table =
+                text.parse().map_err(|e| Error::internal(format!("the default settings: {e}")))?;
+            let docs = docs_of(prefix, text);
+            flatten(prefix, &table, &mut |key, value| {
+                let doc = docs.get(key).cloned().unwrap_or_default();
+                entries.push(Effective {
+                    key: key.into(),
+                    value: value.clone(),
+                    origin: "default".into(),
+                    doc,
+                });
+            });
+        }
         Ok(Layers(entries))
     }
 
@@ -160,16 +179,17 @@ impl Layers {
         self.0.iter().find(|e| e.key == key).and_then(|e| e.value.as_str()).unwrap_or_default()
     }
 
-    fn overlay_file(&mut self, path: &Path, optional: bool) -> Result<()> {
+    /// Lays a file over what there is, its keys below `prefix`; a missing file says nothing.
+    fn overlay_file(&mut self, path: &Path, prefix: &str) -> Result<()> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
-            Err(e) if optional && e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(io_error("read", path, &e)),
         };
         let table: Table = parse(path, &text)?;
         let origin = format!("{}", path.display());
         let mut outcome = Ok(());
-        flatten("", &table, &mut |key, value| {
+        flatten(prefix, &table, &mut |key, value| {
             if outcome.is_ok() {
                 outcome = self.set(key, value.clone(), &origin);
             }
@@ -252,6 +272,7 @@ fn check(settings: &Settings) -> Result<()> {
             "settings `write.row_group_rows` and `write.target_file_mb` must be positive",
         ));
     }
+    settings.models.check()?;
     memory_limit(&settings.memory_limit).map(|_| ())
 }
 
@@ -354,13 +375,14 @@ fn insert(table: &mut Table, key: &str, value: Value) {
 }
 
 /// The comment lines right above each key of a settings file.
-fn docs_of(text: &str) -> BTreeMap<String, String> {
-    let (mut docs, mut section, mut comment) = (BTreeMap::new(), String::new(), Vec::new());
+fn docs_of(prefix: &str, text: &str) -> BTreeMap<String, String> {
+    let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}.") };
+    let (mut docs, mut section, mut comment) = (BTreeMap::new(), prefix.clone(), Vec::new());
     for line in text.lines().map(str::trim) {
         if let Some(words) = line.strip_prefix('#') {
             comment.push(words.trim());
         } else if let Some(name) = line.strip_prefix('[') {
-            section = format!("{}.", name.trim_end_matches(']'));
+            section = format!("{prefix}{}.", name.trim_end_matches(']'));
         } else if let Some((name, _)) = line.split_once('=') {
             docs.insert(format!("{section}{}", name.trim()), comment.join(" "));
         }

@@ -6,8 +6,18 @@ use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use serde::Deserialize;
 
 /// The names that need no parameters.
-const SIMPLE: [&str; 9] =
-    ["text", "bigint", "int", "double", "boolean", "date", "timestamp", "list<text>", "map<text,bigint>"];
+const SIMPLE: [&str; 10] = [
+    "text",
+    "bigint",
+    "int",
+    "double",
+    "boolean",
+    "date",
+    "timestamp",
+    "list<text>",
+    "map<text,bigint>",
+    "map<text,text>",
+];
 
 /// Reads a type from its name in a contract.
 pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<DataType, D::Error> {
@@ -28,17 +38,16 @@ fn parse(name: &str) -> Option<DataType> {
         "date" => DataType::Date32,
         "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         "list<text>" => DataType::List(Arc::new(Field::new("element", DataType::Utf8View, false))),
-        "map<text,bigint>" => map_of_bigint(),
+        "map<text,bigint>" => map_to(DataType::Int64),
+        "map<text,text>" => map_to(DataType::Utf8View),
         _ => return parse_decimal(name),
     })
 }
 
-/// A map from text to BIGINT, its parts named as Delta names them.
-fn map_of_bigint() -> DataType {
-    let entries = [
-        Arc::new(Field::new("key", DataType::Utf8View, false)),
-        Arc::new(Field::new("value", DataType::Int64, false)),
-    ];
+/// A map from text, its parts named as Delta names them.
+fn map_to(value: DataType) -> DataType {
+    let entries =
+        [Arc::new(Field::new("key", DataType::Utf8View, false)), Arc::new(Field::new("value", value, false))];
     let entries = Field::new("key_value", DataType::Struct(entries.into_iter().collect()), false);
     DataType::Map(Arc::new(entries), false)
 }
@@ -64,7 +73,8 @@ pub(super) fn name(data_type: &DataType) -> String {
         }
         DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
         DataType::List(field) | DataType::ListView(field) => format!("list<{}>", name(field.data_type())),
-        map if *map == map_of_bigint() => "map<text,bigint>".into(),
+        map if *map == map_to(DataType::Int64) => "map<text,bigint>".into(),
+        map if *map == map_to(DataType::Utf8View) => "map<text,text>".into(),
         other => other.to_string().to_lowercase(),
     }
 }

@@ -17,6 +17,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use crate::config::with_nearest;
 use crate::contract::TableName;
 use crate::error::{Error, Result, io_error};
+use crate::learn::Estimator;
 pub use graph::Graph;
 
 /// The catalogue in which a table's name means the rows that came to it since the job last ran.
@@ -24,6 +25,9 @@ pub const NEW: &str = "new";
 
 /// The catalogue in which a table's name means what it was when the job last ran.
 pub const OLD: &str = "old";
+
+/// The table of one row with what a run was asked for.
+pub const PARAMETERS: &str = "lake.parameters";
 
 /// How a job's rows become a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +64,8 @@ pub struct Job {
     pub query: Query,
     /// How its rows are written.
     pub writes: Writes,
+    /// The estimator that learns from the rows; what it gives takes their place.
+    pub learns: Option<Estimator>,
 }
 
 impl Query {
@@ -89,7 +95,7 @@ impl Job {
     /// Reads the job of `name` from its file.
     pub fn load(path: &Path, name: TableName) -> Result<Job> {
         let query = Query::load(path)?;
-        let mut writes = None;
+        let (mut writes, mut learns) = (None, None);
         for (number, line) in header_of(&query.sql).iter().enumerate() {
             let Some((key, value)) = line.split_once(':').filter(|_| is_directive(line)) else { continue };
             let error = |message: String| {
@@ -103,9 +109,15 @@ impl Job {
                     return Err(error(format!("`{name}` cannot write `{other}`"))
                         .hint("`-- writes:` is `full`, `append` or `nothing`"));
                 }
+                ("learns", name) => {
+                    let known = Estimator::ALL.into_iter().map(Estimator::as_str);
+                    let unknown = || error(format!("there is no estimator `{name}`"));
+                    learns =
+                        Some(Estimator::named(name).ok_or_else(|| with_nearest(unknown(), name, known))?);
+                }
                 (key, _) => {
                     let error = error(format!("unknown header `{key}`"));
-                    return Err(with_nearest(error, key, ["writes"].into_iter()));
+                    return Err(with_nearest(error, key, ["learns", "writes"].into_iter()));
                 }
             }
         }
@@ -114,7 +126,12 @@ impl Job {
                 .detail(format!("in {}", path.display()))
                 .hint("add the line `-- writes: full` to the header")
         })?;
-        Ok(Job { name, query, writes })
+        if learns.is_some() && writes != Writes::Nothing {
+            return Err(Error::invalid(format!("`{name}` learns and writes"))
+                .detail(format!("in {}", path.display()))
+                .hint("let it write nothing, and let a table read what it learns"));
+        }
+        Ok(Job { name, query, writes, learns })
     }
 
     /// The tables of the lake it reads, whole or what is new of them.
@@ -135,6 +152,11 @@ impl Job {
     /// The tables it reads as they were when it last ran.
     pub fn old_rows_of(&self) -> impl Iterator<Item = TableName> + '_ {
         self.prefixed(OLD)
+    }
+
+    /// Whether it reads what the run was asked for, such as the day to look back from.
+    pub fn reads_parameters(&self) -> bool {
+        self.query.reads.iter().any(|read| read == PARAMETERS)
     }
 
     fn prefixed<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = TableName> + 'a {

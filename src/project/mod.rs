@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{Config, Sources, with_nearest};
 use crate::contract::{Contract, Expectation, Layer, TableName};
 use crate::error::{Error, Result, io_error};
-use crate::job::{Graph, Job, NEW, OLD, Query, Writes};
+use crate::job::{Graph, Job, NEW, OLD, PARAMETERS, Query, Writes};
 
 /// The files of a new project, by their path in it; copies of those in the program's own repository.
 pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/project_files.rs"));
@@ -272,7 +272,7 @@ fn shown(folder: &Path) -> String {
 }
 
 /// The one-row tables of a run: what it is, and what it was asked for.
-pub const PARAMETER_TABLES: [&str; 2] = ["lake.run", "lake.parameters"];
+const PARAMETER_TABLES: [&str; 2] = ["lake.run", PARAMETERS];
 
 /// The files of a folder with an extension, by stem, in order; a missing folder has none.
 fn files_in(folder: &Path, extension: &str) -> Result<Vec<(String, PathBuf)>> {

@@ -11,6 +11,8 @@ use datafusion::arrow::compute::{filter, prep_null_mask_filter, sum_checked};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, SchemaRef};
 use datafusion::common::DFSchema;
 use datafusion::common::hash_utils::{QualityRandomState, create_hashes};
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::prelude::SessionContext;
 
@@ -175,12 +177,17 @@ impl Tallier {
         measures: &BTreeSet<Measure>,
     ) -> Result<Tallier> {
         let schema = DFSchema::try_from(schema.as_ref().clone())?;
+        let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build();
+        let simplifier = ExprSimplifier::new(context);
         let physical = |sql: &str| -> Result<Arc<dyn PhysicalExpr>> {
             let unusable = |e: datafusion::error::DataFusionError| {
                 Error::from(e).detail(format!("in `{sql}`")).hint("it may use the columns of its row only")
             };
             let expression = session.parse_sql_expr(sql, &schema).map_err(unusable)?;
-            session.create_physical_expr(expression, &schema).map_err(unusable)
+            // Some functions, such as `coalesce`, can run only as what they are simplified to.
+            let coerced =
+                simplifier.coerce(expression, &schema).and_then(|coerced| simplifier.simplify(coerced));
+            session.create_physical_expr(coerced.map_err(unusable)?, &schema).map_err(unusable)
         };
         let exact_amount = |amount: &str| -> Result<Arc<dyn PhysicalExpr>> {
             let is_exact = match physical(amount)?.data_type(schema.as_arrow())? {

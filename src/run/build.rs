@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{cast, concat_batches};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::datasource::MemTable;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream_partitioned};
+use datafusion::physical_plan::{
+    ExecutionPlan, ExecutionPlanProperties, collect, execute_stream_partitioned,
+};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use futures::future::try_join_all;
@@ -17,14 +19,15 @@ use tokio::task::JoinSet;
 
 use super::fan::{Fan, pump};
 use super::plan::{inputs_of, stale};
-use super::record::peak_memory_bytes;
+use super::record::{Modelled, peak_memory_bytes};
 use super::{Action, Event, Lake, Observer, Run, States, Step, TableOutcome, fingerprint, place};
 use crate::contract::{Contract, TableName};
 use crate::engine::{Catalogue, FEW_ROWS, Transition};
 use crate::error::{Error, Result};
 use crate::job::{Job, Writes};
+use crate::learn::{Estimator, Learned, Verdict};
 use crate::quality::{Keys, Tallier, Tally, measures_of};
-use crate::table::{Change, CommitRecord, Draft, FileWriter, Mode, State, Table};
+use crate::table::{Change, CommitRecord, Draft, FileWriter, Mode, State, Table, Version};
 
 /// What a step reads under the names behind `new.` and `old.`, if it need not read everything.
 struct Increment {
@@ -32,18 +35,20 @@ struct Increment {
     new: BTreeMap<TableName, Vec<String>>,
 }
 
+/// What came of a step.
+#[derive(Default)]
+pub(super) struct Built {
+    /// Its tables; none when what it reads turned out not to have changed.
+    pub(super) tables: Vec<(Table, TableOutcome)>,
+    /// What was learned for them.
+    pub(super) model: Option<Modelled>,
+}
+
 /// Builds the tables of a step and commits each; readers do not see them before they are published.
-///
-/// Gives nothing when a table that the step reads turned out not to have changed.
-pub(super) async fn build(
-    lake: &Lake,
-    run: &Run,
-    step: &Step,
-    states: &States,
-) -> Result<Vec<(Table, TableOutcome)>> {
+pub(super) async fn build(lake: &Lake, run: &Run, step: &Step, states: &States) -> Result<Built> {
     let clock = Instant::now();
     if !step.forced && !is_stale(lake, run, step, states)? {
-        return Ok(Vec::new());
+        return Ok(Built::default());
     }
     for table in &step.tables {
         lake.observer.event(Event::Started { table: table.clone() });
@@ -53,7 +58,8 @@ pub(super) async fn build(
     let rows_in = rows_in(lake, step, states, increment.as_ref());
     let session = lake.engine.job_session(run.catalogue.clone(), &transition, rows_in);
     let mut pumps = JoinSet::new();
-    let plans = plan_step(lake, run, step, &session, &mut pumps).await?;
+    let (plans, model) = plan_step(lake, run, step, states, &session, &mut pumps).await?;
+    let withheld = model.as_ref().is_some_and(|model| model.learned.verdict == Verdict::Withheld);
     let drafts =
         step.tables.iter().zip(plans).map(|(name, plan)| write(lake, run, states, &session, name, plan));
     let drafts = try_join_all(drafts).await?;
@@ -65,15 +71,24 @@ pub(super) async fn build(
     for (name, mut written) in step.tables.iter().zip(drafts) {
         let (rows_out, bytes) = (written.draft.rows, written.draft.bytes());
         let rows = std::mem::take(&mut written.rows);
-        let table = commit(lake, run, states, name, written, increment.is_some()).await?;
+        let kept = withheld && states.expect(name)?.table.version().is_some();
+        let action = match kept {
+            true => Action::Kept,
+            false if increment.is_some() => Action::Increment,
+            false => Action::Whole,
+        };
+        let table = commit(lake, run, states, name, written, action).await?;
         match rows.filter(|_| table.size().rows == rows_out) {
             Some(rows) => hand_over(lake, run, name, rows)?,
             None => run.catalogue.open(&table),
         }
         let outcome = TableOutcome {
             table: name.clone(),
-            action: if increment.is_some() { Action::Increment } else { Action::Whole },
-            reason: step.reason(name),
+            action,
+            reason: match model.as_ref().filter(|_| withheld) {
+                Some(model) => model.learned.reason.clone(),
+                None => step.reason(name),
+            },
             rows_in,
             rows_out,
             rows: table.size().rows,
@@ -90,7 +105,7 @@ pub(super) async fn build(
         });
         built.push((table, outcome));
     }
-    Ok(built)
+    Ok(Built { tables: built, model })
 }
 
 fn is_stale(lake: &Lake, run: &Run, step: &Step, states: &States) -> Result<bool> {
@@ -192,18 +207,30 @@ fn jobs_of<'a>(lake: &'a Lake, step: &Step) -> Result<Vec<&'a Job>> {
     step.view.iter().chain(&step.tables).map(|name| job_of(lake, name)).collect()
 }
 
-/// The physical plans of a step's tables; a view they share is started and feeds them through `pumps`.
+/// The physical plans of a step's tables. A view they share is started and feeds them through `pumps`, or is
+/// learned from.
 async fn plan_step(
     lake: &Lake,
     run: &Run,
     step: &Step,
+    states: &States,
     session: &SessionContext,
     pumps: &mut JoinSet<()>,
-) -> Result<Vec<Arc<dyn ExecutionPlan>>> {
-    let Some(view) = &step.view else {
-        return try_join_all(step.tables.iter().map(|name| physical_plan(lake, session, name))).await;
-    };
+) -> Result<(Vec<Arc<dyn ExecutionPlan>>, Option<Modelled>)> {
+    let plans = || try_join_all(step.tables.iter().map(|name| physical_plan(lake, session, name)));
+    let Some(view) = &step.view else { return Ok((plans().await?, None)) };
     let source = physical_plan(lake, session, view).await?;
+    if let Some(estimator) = job_of(lake, view)?.learns {
+        let Learned { rows, record: learned } = learn(lake, estimator, source, session).await?;
+        // Tables that were built before stay as they are; others are made without rows.
+        let rows = if learned.verdict == Verdict::Withheld { rows.slice(0, 0) } else { rows };
+        let rows = MemTable::try_new(rows.schema(), vec![vec![rows]])?;
+        run.catalogue.provide(view.layer.as_str(), &view.table, Arc::new(rows));
+        let plans = plans().await?;
+        run.catalogue.forget(view.layer.as_str(), &view.table);
+        let inputs = inputs_at(lake, states, &step.tables[0]);
+        return Ok((plans, Some(Modelled { estimator, learned, inputs })));
+    }
     let partitions = source.output_partitioning().partition_count();
     let mut fan = Fan::new(source.schema(), partitions, step.tables.len());
     let mut plans = Vec::new();
@@ -217,7 +244,28 @@ async fn plan_step(
     for (rows, readers) in streams.into_iter().zip(fan.into_senders()) {
         pumps.spawn(pump(rows, readers));
     }
-    Ok(plans)
+    Ok((plans, None))
+}
+
+/// Learns from all rows of a plan.
+async fn learn(
+    lake: &Lake,
+    estimator: Estimator,
+    plan: Arc<dyn ExecutionPlan>,
+    session: &SessionContext,
+) -> Result<Learned> {
+    let schema = plan.schema();
+    let batches = collect(plan, session.task_ctx()).await?;
+    let rows = concat_batches(&schema, &batches).map_err(|e| Error::internal(e.to_string()))?;
+    let models = lake.project.config.settings.models.clone();
+    let learned = tokio::task::spawn_blocking(move || estimator.learn(&models, &rows)).await;
+    learned.map_err(|e| Error::internal(format!("`{}` stopped: {e}", estimator.as_str())))?
+}
+
+/// The versions of the tables that a table is made from.
+fn inputs_at(lake: &Lake, states: &States, name: &TableName) -> BTreeMap<String, Version> {
+    let inputs = inputs_of(&lake.project, name).into_iter();
+    inputs.filter_map(|input| Some((input.to_string(), states.get(&input)?.table.content()?))).collect()
 }
 
 async fn physical_plan(
@@ -353,26 +401,27 @@ async fn commit(
     states: &States,
     name: &TableName,
     written: Written,
-    is_increment: bool,
+    action: Action,
 ) -> Result<Table> {
     let State { newest, table } = states.expect(name)?;
-    let appends = is_increment && job_of(lake, name)?.writes == Writes::Append;
+    let adds = match action {
+        Action::Increment => job_of(lake, name)?.writes == Writes::Append,
+        action => action == Action::Kept,
+    };
     let Written { draft, tally, keys, .. } = written;
-    let (mode, tally, unique_key) = match table.record().filter(|_| appends) {
+    let (mode, tally, unique_key) = match table.record().filter(|_| adds) {
         Some(before) => (Mode::Append(table), tally.plus(&Tally::of_record(&before.tally)), false),
         None => (Mode::Replace, tally, keys.are_unique()),
     };
-    let versions = inputs_of(&lake.project, name)
-        .into_iter()
-        .filter_map(|input| Some((input.to_string(), states.get(&input)?.table.content()?)));
     let record = CommitRecord {
         run_id: run.id.clone(),
         fingerprint: fingerprint::of(&lake.project, name, run.as_of)?,
-        inputs: versions.collect(),
+        inputs: inputs_at(lake, states, name),
         rows: draft.rows,
         based_on: run.based_on,
         tally: tally.to_record(),
         unique_key,
+        kept: action == Action::Kept,
         ..Default::default()
     };
     newest.commit(lake.project.contract(name)?, mode, draft, record).await

@@ -16,6 +16,7 @@ use crate::contract::{Contract, TableName};
 use crate::engine::{Catalogue, Transition};
 use crate::error::{Error, Result};
 use crate::job::{Job, Query, Writes};
+use crate::learn::Estimator;
 use crate::quality::{Tallier, measures_of, set_queries};
 
 /// What was checked.
@@ -53,7 +54,10 @@ pub async fn check(lake: &Lake) -> Result<Checked> {
         }
         match job.writes {
             Writes::Nothing => {
-                let view = Arc::new(EmptyTable::new(made));
+                if let Some(estimator) = job.learns {
+                    compare_input(job, estimator, &made)?;
+                }
+                let view = Arc::new(EmptyTable::new(job.learns.map_or(made, Estimator::output)));
                 catalogue.provide(name.layer.as_str(), &name.table, view);
             }
             Writes::Full | Writes::Append => compare(job, project.contract(name)?, &made)?,
@@ -70,6 +74,24 @@ pub async fn check(lake: &Lake) -> Result<Checked> {
         jobs: project.jobs.len(),
         queries: project.audits.len() + project.analyses.len(),
     })
+}
+
+/// What an estimator learns from must have its columns, in any order.
+fn compare_input(job: &Job, estimator: Estimator, made: &SchemaRef) -> Result<()> {
+    for field in estimator.input().fields() {
+        let found = made.column_with_name(field.name()).map(|(_, made)| made.data_type());
+        if !found.is_some_and(|found| same_type(found, field.data_type())) {
+            return Err(Error::invalid(format!(
+                "`{}` learns from a column `{}` of type {}, which `{}` does not make",
+                estimator.as_str(),
+                field.name(),
+                Contract::type_name(field.data_type()),
+                job.name
+            ))
+            .detail(format!("in {}", job.query.path.display())));
+        }
+    }
+    Ok(())
 }
 
 /// A view streams once, so a job may have it in one place only.

@@ -63,7 +63,12 @@ fn add_job(
 ) -> Result<()> {
     let Some(job) = project.jobs.get(name) else { return Ok(()) };
     parts.insert(part, hash(&job.query.normalised));
-    if job.query.reads.iter().any(|read| read == "lake.parameters") {
+    if let Some(estimator) = job.learns {
+        let parameters = estimator.parameters(&project.config.settings.models);
+        parts.insert(format!("parameters of {}", estimator.as_str()), parameters);
+        parts.insert(format!("estimator {}", estimator.as_str()), estimator.version().to_string());
+    }
+    if job.reads_parameters() {
         let text = as_of.map_or("the day after the last".to_string(), |date| date.to_string());
         parts.insert("parameter as_of".into(), text);
     }

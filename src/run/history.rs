@@ -8,6 +8,7 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 
+use super::as_of::day_of;
 use super::{Journal, Lake, Request};
 use crate::contract::TableName;
 use crate::engine::Catalogue;
@@ -52,8 +53,11 @@ impl Lake {
         find(self.publications().await?, as_of)
     }
 
-    /// The tables that readers saw at `as_of`.
+    /// The tables that readers saw at `as_of`, or what is published by that name as known on a day.
     pub async fn published_as_of(&self, as_of: &str) -> Result<Arc<Catalogue>> {
+        if let Some(day) = day_of(as_of) {
+            return self.known_as_of(day).await;
+        }
         let catalogue = self.published().await?;
         for name in self.project.contracts.keys() {
             catalogue.promise(name);

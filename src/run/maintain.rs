@@ -216,7 +216,7 @@ impl Lake {
             });
         }
         let mut journal = Journal::default();
-        self.conclude(&run, &publications, &states, &mut journal.judgement).await?;
+        self.conclude(&run, &publications, &publications.seen(), &states, &mut journal.judgement).await?;
         self.record(&run, &journal, None).await;
         Ok(optimized)
     }

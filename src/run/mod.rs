@@ -2,6 +2,7 @@
 //!
 //! Never prints: what happens is told to an [`Observer`], what came out is a [`Summary`].
 
+mod as_of;
 mod ask;
 mod build;
 mod check;
@@ -32,12 +33,14 @@ use crate::ingest::{self, Arrival, Ingested};
 use crate::project::Project;
 use crate::quality::{Balance, Verdict};
 use crate::table::{Publication, Publications, Store, Table, Version, WriteOptions};
+use as_of::Known;
+pub use as_of::name_of;
 pub use check::{Checked, check, place};
 pub use history::Published;
 pub use maintain::{Optimized, Past, Vacuumed};
 use plan::Asked;
 pub use plan::{Plan, Step};
-pub use record::Journal;
+pub use record::{Journal, Modelled};
 pub use state::States;
 pub use verify::Comparison;
 
@@ -50,7 +53,7 @@ pub struct Request {
     pub select: Option<String>,
     /// Build them whole, whether they are stale or not.
     pub full_refresh: bool,
-    /// The day that recency is counted from; the day after the last in the data when nothing is said.
+    /// Build what would have been known on this day, from what came before it, and publish it by that name.
     pub as_of: Option<NaiveDate>,
 }
 
@@ -108,6 +111,8 @@ pub enum Action {
     Whole,
     /// It was built from what is new.
     Increment,
+    /// Its rows stayed: the model that would have made others did not pass its gate.
+    Kept,
 }
 
 impl Action {
@@ -117,6 +122,7 @@ impl Action {
             Action::Skipped => "skipped",
             Action::Whole => "whole",
             Action::Increment => "increment",
+            Action::Kept => "kept",
         }
     }
 }
@@ -214,6 +220,11 @@ impl Lake {
     pub async fn plan(&self, request: &Request) -> Result<(Plan, Vec<Arrival>)> {
         check(self).await?;
         self.store.check_format().await?;
+        if let Some(day) = request.as_of {
+            let Known { lake, states, targets, .. } = self.known(day, request).await?;
+            let plan = Plan::new(&lake, &states, &targets, &BTreeSet::new(), request.asked())?;
+            return Ok((plan, Vec::new()));
+        }
         let targets = self.targets(request)?;
         let publications = Publications::open(&self.store).await?;
         let states = States::load(self, &publications).await?;
@@ -232,7 +243,10 @@ impl Lake {
         let _lock = self.store.lock(&run.id)?;
         self.store.initialise().await?;
         let mut journal = Journal::default();
-        let ended = self.run_locked(&mut run, request, &mut journal).await;
+        let ended = match request.as_of {
+            Some(day) => self.run_as_of(&mut run, day, request, &mut journal).await.map(|()| Vec::new()),
+            None => self.run_locked(&mut run, request, &mut journal).await,
+        };
         self.record(&run, &journal, ended.as_ref().err()).await;
         Ok(Summary {
             run_id: run.id.clone(),
@@ -253,7 +267,7 @@ impl Lake {
         let publications = Publications::open(&self.store).await?;
         run.based_on = publications.table().version();
         let mut states = States::load(self, &publications).await?;
-        if !self.is_checked(&states, &publications, request.as_of)? {
+        if !self.is_checked(&states, &publications)? {
             check(self).await?;
         }
         open_all(&run.catalogue, &states);
@@ -264,7 +278,8 @@ impl Lake {
         let plan = Plan::new(self, &states, &targets, &BTreeSet::new(), request.asked())?;
         let stale = plan.steps.iter().filter(|step| step.build).count();
         tracing::info!(run_id = run.id, steps = plan.steps.len(), stale, "planned");
-        let outcomes = self.build(run, &plan, &mut states).await?;
+        let (outcomes, models) = self.build(run, &plan, &mut states).await?;
+        journal.models = models;
         journal.tables = plan.tables().map(|name| outcomes[name].clone()).collect();
         let mut changed: BTreeSet<TableName> = journal
             .tables
@@ -277,23 +292,18 @@ impl Lake {
         if !changed.is_empty() {
             self.compact(run, &mut states, &changed).await;
         }
-        self.conclude(run, &publications, &states, &mut journal.judgement).await?;
+        self.conclude(run, &publications, &publications.seen(), &states, &mut journal.judgement).await?;
         Ok(ingested)
     }
 
     /// Whether the text is that which the published tables were made by and held against: it was checked then.
-    fn is_checked(
-        &self,
-        states: &States,
-        publications: &Publications,
-        as_of: Option<NaiveDate>,
-    ) -> Result<bool> {
+    fn is_checked(&self, states: &States, publications: &Publications) -> Result<bool> {
         let judged_by = publications.newest().map(|publication| &publication.judged_by);
         if judged_by != Some(&fingerprint::of_judgement(&self.project)?) {
             return Ok(false);
         }
         for name in self.project.contracts.keys().filter(|name| name.layer != Layer::Bronze) {
-            let now = fingerprint::of(&self.project, name, as_of)?;
+            let now = fingerprint::of(&self.project, name, None)?;
             if states.expect(name)?.table.record().is_none_or(|record| record.fingerprint != now) {
                 return Ok(false);
             }
@@ -369,8 +379,9 @@ impl Lake {
         run: &Run,
         plan: &Plan,
         states: &mut States,
-    ) -> Result<BTreeMap<TableName, TableOutcome>> {
+    ) -> Result<(BTreeMap<TableName, TableOutcome>, Vec<Modelled>)> {
         let mut outcomes: BTreeMap<TableName, TableOutcome> = BTreeMap::new();
+        let mut models = Vec::new();
         open_all(&run.catalogue, states);
         for wave in plan.waves() {
             let seen: &States = states;
@@ -378,9 +389,12 @@ impl Lake {
                 self.engine.threads(),
                 wave.iter().map(|step| build::build(self, run, step, seen)),
             )?;
-            for (table, outcome) in built.into_iter().flatten() {
-                states.update(table);
-                outcomes.insert(outcome.table.clone(), outcome);
+            for built in built {
+                models.extend(built.model);
+                for (table, outcome) in built.tables {
+                    states.update(table);
+                    outcomes.insert(outcome.table.clone(), outcome);
+                }
             }
         }
         for step in &plan.steps {
@@ -405,7 +419,7 @@ impl Lake {
                 );
             }
         }
-        Ok(outcomes)
+        Ok((outcomes, models))
     }
 }
 

@@ -50,7 +50,7 @@ impl Lake {
         Ok(Status { publication: publications.newest().cloned(), tables: try_join_all(opened).await? })
     }
 
-    /// Judges what readers do not see yet and publishes it; what fails stays unpublished.
+    /// Judges what readers, who see `before`, do not see yet and publishes it; what fails stays unpublished.
     ///
     /// A stale table is shown as it was published before: whatever was committed for it since was refused,
     /// or is about to be replaced.
@@ -58,10 +58,10 @@ impl Lake {
         &self,
         run: &Run,
         publications: &Publications,
+        before: &Publication,
         states: &States,
         judgement: &mut Judgement,
     ) -> Result<()> {
-        let before = publications.newest().cloned().unwrap_or_default();
         let everything = self.project.contracts.keys().cloned().collect();
         let asked = Asked { as_of: run.as_of, ..Default::default() };
         let plan = Plan::new(self, states, &everything, &BTreeSet::new(), asked)?;
@@ -89,8 +89,9 @@ impl Lake {
         if (&publication.tables, &publication.judged_by) == (&before.tables, &before.judged_by) {
             return Ok(());
         }
-        let fresh: BTreeMap<_, _> = tables.into_iter().filter(|(name, _)| !stale.contains(name)).collect();
-        *judgement = self.judge(run, &publication, &before, &fresh).await?;
+        let fresh = tables.into_iter().filter(|(name, table)| !stale.contains(name) && !is_kept(table));
+        let fresh: BTreeMap<_, _> = fresh.collect();
+        *judgement = self.judge(run, &publication, before, &fresh).await?;
         judgement.balances.iter().try_for_each(Balance::check)?;
         judgement.verdicts.iter().try_for_each(Verdict::check)?;
         publications.publish(&publication, self.clock.now(), &run.options).await?;
@@ -251,4 +252,10 @@ impl Lake {
             catalogue.pin(&self.store, name, *version);
         }
     }
+}
+
+/// Whether a table's rows are older than those that it is made from, for want of a model that passed its gate:
+/// the books cannot hold it against them.
+pub(super) fn is_kept(table: &Table) -> bool {
+    table.record().is_some_and(|record| record.kept)
 }

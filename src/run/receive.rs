@@ -44,7 +44,7 @@ impl Lake {
         let arrival = self.receive(&table, locations, &states, &run.catalogue, run.downloads.path()).await?;
         let loaded = self.load_all(run, vec![arrival], &mut states).await?;
         journal.has_loaded = loaded.iter().any(|ingested| ingested.files > 0);
-        self.conclude(run, &publications, &states, &mut journal.judgement).await?;
+        self.conclude(run, &publications, &publications.seen(), &states, &mut journal.judgement).await?;
         loaded.into_iter().next().ok_or_else(|| Error::internal("nothing was ingested"))
     }
 

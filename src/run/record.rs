@@ -10,15 +10,18 @@ use serde::Serialize;
 use super::{Action, Judgement, Lake, Run, TableOutcome, fingerprint};
 use crate::contract::{Contract, Layer, TableName};
 use crate::error::{Error, Result};
+use crate::learn::{Estimator, ModelRecord};
 use crate::quality::{Balance, Verdict, decimal};
-use crate::table::{CommitRecord, Mode, Table};
+use crate::table::{CommitRecord, Mode, Table, Version};
 
 /// The tables that runs are recorded in, and their contracts.
-const TABLES: [(&str, &str); 4] = [
+const TABLES: [(&str, &str); 6] = [
     ("runs", include_str!("ops/runs.toml")),
     ("table_runs", include_str!("ops/table_runs.toml")),
     ("expectations", include_str!("ops/expectations.toml")),
     ("reconciliation", include_str!("ops/reconciliation.toml")),
+    ("models", include_str!("ops/models.toml")),
+    ("model_metrics", include_str!("ops/model_metrics.toml")),
 ];
 
 /// What a run has done so far; complete when it ends, well or not.
@@ -26,10 +29,48 @@ const TABLES: [(&str, &str); 4] = [
 pub struct Journal {
     /// What became of each table.
     pub tables: Vec<TableOutcome>,
+    /// What was learned.
+    pub models: Vec<Modelled>,
     /// How what is new was judged.
     pub judgement: Judgement,
     /// Whether files were loaded.
     pub has_loaded: bool,
+}
+
+/// What was learned from which tables.
+#[derive(Clone, Debug)]
+pub struct Modelled {
+    /// What learned.
+    pub estimator: Estimator,
+    /// How the model came about.
+    pub learned: ModelRecord,
+    /// The versions of the tables that it was learned from.
+    pub inputs: BTreeMap<String, Version>,
+}
+
+#[derive(Serialize)]
+struct ModelRow<'a> {
+    run_id: &'a str,
+    model: &'a str,
+    algorithm: &'a str,
+    version: u32,
+    parameters: &'a BTreeMap<String, String>,
+    seed: Option<u64>,
+    trained_from: Option<String>,
+    trained_through: Option<String>,
+    rows: u64,
+    input_versions: &'a BTreeMap<String, Version>,
+    verdict: &'a str,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct MetricRow<'a> {
+    run_id: &'a str,
+    model: &'a str,
+    subject: &'a str,
+    metric: &'a str,
+    value: f64,
 }
 
 #[derive(Serialize)]
@@ -120,14 +161,20 @@ impl Lake {
             journal.judgement.verdicts.iter().map(|verdict| verdict_row(run, verdict)).collect();
         let ledger: Vec<LedgerRow> =
             journal.judgement.balances.iter().flat_map(|balance| ledger_rows(run, balance)).collect();
+        let models: Vec<ModelRow> = journal.models.iter().map(|model| model_row(run, model)).collect();
+        let metrics: Vec<MetricRow> =
+            journal.models.iter().flat_map(|model| metric_rows(run, model)).collect();
         let appended = contracts()?.into_iter().map(|contract| {
             let (runs, tables, verdicts, ledger) = (&runs, &tables, &verdicts, &ledger);
+            let (models, metrics) = (&models, &metrics);
             async move {
                 let table = Table::open(&self.store, &contract.name, None).await?;
                 let draft = match contract.name.table.as_str() {
                     "runs" => table.draft(&contract, runs, &run.options).await,
                     "table_runs" => table.draft(&contract, tables, &run.options).await,
                     "expectations" => table.draft(&contract, verdicts, &run.options).await,
+                    "models" => table.draft(&contract, models, &run.options).await,
+                    "model_metrics" => table.draft(&contract, metrics, &run.options).await,
                     _ => table.draft(&contract, ledger, &run.options).await,
                 }?;
                 if draft.rows == 0 {
@@ -176,6 +223,34 @@ fn table_row<'a>(run: &'a Run, outcome: &'a TableOutcome, rows_rejected: u64) ->
         seconds: outcome.seconds,
         peak_memory_bytes: outcome.peak_memory_bytes,
     }
+}
+
+fn model_row<'a>(run: &'a Run, model: &'a Modelled) -> ModelRow<'a> {
+    let Modelled { estimator, learned, inputs } = model;
+    ModelRow {
+        run_id: &run.id,
+        model: estimator.as_str(),
+        algorithm: &learned.algorithm,
+        version: estimator.version(),
+        parameters: &learned.parameters,
+        seed: learned.seed,
+        trained_from: learned.trained_from.map(|day| day.to_string()),
+        trained_through: learned.trained_through.map(|day| day.to_string()),
+        rows: learned.rows,
+        input_versions: inputs,
+        verdict: learned.verdict.as_str(),
+        reason: &learned.reason,
+    }
+}
+
+fn metric_rows<'a>(run: &'a Run, model: &'a Modelled) -> impl Iterator<Item = MetricRow<'a>> {
+    model.learned.metrics.iter().map(|metric| MetricRow {
+        run_id: &run.id,
+        model: model.estimator.as_str(),
+        subject: &metric.subject,
+        metric: &metric.name,
+        value: metric.value,
+    })
 }
 
 fn verdict_row<'a>(run: &'a Run, verdict: &'a Verdict) -> VerdictRow<'a> {

@@ -1,6 +1,6 @@
 //! What the tables of a lake are before and during a run, and why they are so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -52,6 +52,14 @@ impl States {
             }
         }
         Ok(States(states))
+    }
+
+    /// The same, but `names` are as they are in `other`.
+    pub(super) fn with(mut self, mut other: States, names: &BTreeSet<TableName>) -> States {
+        for name in names {
+            self.0.extend(other.0.remove_entry(name));
+        }
+        self
     }
 
     /// The bronze tables of `states`, and tables of `lake` that were never built.

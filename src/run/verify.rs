@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
 use datafusion::prelude::SessionContext;
 use futures::future::try_join_all;
 
+use super::publish::is_kept;
 use super::{Asked, Event, Judgement, Lake, Plan, Request, States, downloads, open_all};
 use crate::contract::{Contract, Layer, TableName};
 use crate::engine::{Catalogue, Transition};
@@ -32,9 +32,8 @@ impl Lake {
     pub async fn verify(&self, select: Option<&str>) -> Result<Vec<Comparison>> {
         let (publications, newest) = self.newest_publication().await?;
         let states = States::published(self, &publications).await?;
-        let as_of = asked_as_of(&states);
         let targets = self.targets(&Request { select: select.map(Into::into), ..Default::default() })?;
-        let asked = Asked { as_of, ..Default::default() };
+        let asked = Asked::default();
         if let Some(table) = Plan::new(self, &states, &targets, &BTreeSet::new(), asked)?.stale().next() {
             return Err(Error::invalid(format!(
                 "`{table}` is not up to date, so there is nothing to compare"
@@ -50,7 +49,7 @@ impl Lake {
             observer: self.observer.clone(),
         };
         let mut rebuilt = States::rebuilt(&scratch, &states).await?;
-        let run = scratch.start(&Request { as_of, ..Default::default() })?;
+        let run = scratch.start(&Request::default())?;
         let plan = Plan::new(&scratch, &rebuilt, &targets, &BTreeSet::new(), asked)?;
         scratch.build(&run, &plan, &mut rebuilt).await?;
         self.observer.event(Event::Judging);
@@ -69,9 +68,11 @@ impl Lake {
         let targets = self.targets(&Request { select: select.map(Into::into), ..Default::default() })?;
         let opened = newest.tables.iter().map(|(name, version)| async move {
             let table = Table::open(&self.store, name, Some(*version)).await?;
-            Ok::<_, Error>((name.clone(), table.without_record()))
+            Ok::<_, Error>((name.clone(), table))
         });
-        let tables: BTreeMap<TableName, Table> = try_join_all(opened).await?.into_iter().collect();
+        let tables = try_join_all(opened).await?.into_iter().filter(|(_, table)| !is_kept(table));
+        let tables: BTreeMap<TableName, Table> =
+            tables.map(|(name, table)| (name, table.without_record())).collect();
         let catalogue = self.names();
         tables.values().for_each(|table| catalogue.open(table));
         let session = &self.engine.session(catalogue);
@@ -97,7 +98,7 @@ impl Lake {
         Ok(Judgement { balances: try_join_all(balances).await?, verdicts, published: false })
     }
 
-    async fn newest_publication(&self) -> Result<(Publications, Publication)> {
+    pub(super) async fn newest_publication(&self) -> Result<(Publications, Publication)> {
         self.store.check_format().await?;
         let publications = Publications::open(&self.store).await?;
         let newest = publications.newest().cloned();
@@ -106,12 +107,6 @@ impl Lake {
         })?;
         Ok((publications, newest))
     }
-}
-
-/// The day that the published tables were asked to be counted from.
-fn asked_as_of(states: &States) -> Option<NaiveDate> {
-    let mut records = states.tables().filter_map(|(_, table)| table.record());
-    records.find_map(|record| record.fingerprint.get("parameter as_of")?.parse().ok())
 }
 
 /// The rows of a published table against those of the rebuilt one, as multisets.

@@ -53,6 +53,9 @@ pub struct CommitRecord {
     /// Whether the keys of all rows were seen to differ while they were written.
     #[serde(default)]
     pub unique_key: bool,
+    /// Whether the rows are those from before, because what would have replaced them was withheld.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
     /// In bronze, the position of the last file that was loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingest_seq: Option<i64>,

@@ -69,6 +69,11 @@ impl Publications {
         self.newest.as_ref()
     }
 
+    /// What readers see, which is nothing before the first run.
+    pub fn seen(&self) -> Publication {
+        self.newest.clone().unwrap_or_default()
+    }
+
     /// The table of publications itself.
     pub fn table(&self) -> &Table {
         &self.table

@@ -63,6 +63,27 @@ impl Store {
         Store { checkpoint_commits: commits, ..self }
     }
 
+    /// The place of another lake, in a folder below this one's root.
+    pub fn below(&self, folder: &str) -> Result<Store> {
+        let root = self
+            .root
+            .join(&format!("{folder}/"))
+            .map_err(|e| Error::internal(format!("`{folder}` is no place below a root: {e}")))?;
+        let folder = self.folder.as_ref().map(|own| own.join(folder));
+        Ok(Store { root, folder, ..self.clone() })
+    }
+
+    /// The names of the folders in a folder below the root, in order.
+    pub async fn folders(&self, folder: &str) -> Result<Vec<String>> {
+        let prefix = self.path_of(folder);
+        let listed = self.objects.list_with_delimiter(Some(&prefix)).await;
+        let listed = listed.map_err(|e| self.store_failure(e))?.common_prefixes;
+        let mut names: Vec<String> =
+            listed.iter().filter_map(|path| Some(path.filename()?.to_string())).collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// The same place seen through `wrap`, for tests that make a store fail.
     pub fn wrapped(self, wrap: impl FnOnce(ObjectStoreRef) -> ObjectStoreRef) -> Store {
         Store { objects: wrap(self.objects), ..self }
@@ -106,7 +127,7 @@ impl Store {
         }
         let marker = Marker { format: FORMAT, program: format!("lake {}", env!("CARGO_PKG_VERSION")) };
         let text = serde_json::to_string(&marker).map_err(|e| Error::internal(e.to_string()))?;
-        self.objects.put(&self.marker_path(), text.into()).await.map_err(|e| self.store_failure(e))?;
+        self.objects.put(&self.path_of(MARKER), text.into()).await.map_err(|e| self.store_failure(e))?;
         Ok(())
     }
 
@@ -146,7 +167,7 @@ impl Store {
     }
 
     async fn read_marker(&self) -> Result<Option<Marker>> {
-        let bytes = match self.objects.get(&self.marker_path()).await {
+        let bytes = match self.objects.get(&self.path_of(MARKER)).await {
             Ok(object) => object.bytes().await.map_err(|e| self.store_failure(e))?,
             Err(ObjectStoreError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(self.store_failure(error)),
@@ -156,9 +177,9 @@ impl Store {
         })
     }
 
-    fn marker_path(&self) -> object_store::path::Path {
-        // The root store begins at the top of the file system or bucket.
-        object_store::path::Path::from_url_path(format!("{}{MARKER}", self.root.path())).unwrap_or_default()
+    /// Where something below the root lies: the store begins at the top of the file system or bucket.
+    fn path_of(&self, below: &str) -> object_store::path::Path {
+        object_store::path::Path::from_url_path(format!("{}{below}", self.root.path())).unwrap_or_default()
     }
 
     fn store_failure(&self, error: ObjectStoreError) -> Error {

@@ -120,3 +120,14 @@ async fn a_violation_names_the_rows_and_a_query_that_can_be_asked() {
     let failed = "select status, error from ops.runs where status = 'failed'";
     assert!(fresh.table(failed).await.contains("orders_are_large"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expectation_may_use_functions_that_the_optimizer_rewrites() {
+    let fresh = Fresh::new();
+    fresh.land("1.csv", format!("{HEADER}1,85123A,X,6,1/3/2011 9:00,2.00,1,France\n"));
+    let contract = std::fs::read_to_string(fresh.path().join("gold/rfm.toml")).unwrap();
+    let expectation =
+        "[expect.never_zero]\nwhere = \"coalesce(nullif(frequency, 0), -1) > 0\"\nelse = \"fail\"\n";
+    fresh.write("gold/rfm.toml", contract + "\n" + expectation);
+    assert!(fresh.run().await.unwrap().judgement.published);
+}

@@ -59,16 +59,19 @@ const HIDDEN: [(&str, What, &str); 15] = [
 ///
 /// The segment is asked for by an aggregate: DataFusion 55.2 takes a scalar subquery over a column without NULL
 /// for never NULL, though it may have no row, and drops the `coalesce` around it.
-const NEW_ROWS: [(&str, &str); 13] = [
+const NEW_ROWS: [(&str, &str); 16] = [
     ("silver.transactions", "ends_with(_source_file, '/2.csv') and _source_line = 2"),
     ("silver.transactions_duplicates", "ends_with(_source_file, '/2.csv') and _source_line = 3"),
     ("silver.transactions_rejected", "ends_with(_source_file, '/2.csv') and _source_line = 4"),
     ("silver.invoices", "invoice_no = '900020'"),
+    ("silver.returns", "return_invoice_no = 'C900022'"),
+    ("silver.net_sales", "invoice_no = '900020'"),
     ("silver.price_points", "stock_code = '99990'"),
     ("silver.customers", "customer_id = 99990"),
     ("silver.products", "stock_code = '99990'"),
     ("gold.cohort_retention", "cohort_month = date '2011-04-01' and months_since = 0"),
     ("gold.country_sales", "country = 'Lemuria'"),
+    ("gold.customer_features", "customer_id = 99990"),
     ("gold.daily_sales", "sale_date = date '2011-04-05'"),
     ("gold.rfm", "customer_id = 99990"),
     ("gold.rfm_segments", "segment = (select max(segment) from gold.rfm where customer_id = 99990)"),

@@ -13,10 +13,12 @@ use datafusion::prelude::ParquetReadOptions;
 use crate::support::Fresh;
 
 /// The tables and their keys, as the reference names them.
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 15] = [
     ("silver.transactions", "invoice_no, line_no"),
     ("silver.transactions_rejected", "_source_line"),
     ("silver.transactions_duplicates", "_source_line"),
+    ("silver.returns", "return_invoice_no, return_line_no, sale_invoice_no, sale_line_no"),
+    ("silver.net_sales", "invoice_no, line_no"),
     ("silver.customers", "customer_id"),
     ("silver.products", "stock_code"),
     ("gold.daily_sales", "sale_date"),
@@ -25,6 +27,8 @@ const TABLES: [(&str, &str); 11] = [
     ("gold.rfm", "customer_id"),
     ("gold.rfm_segments", "segment"),
     ("gold.cohort_retention", "cohort_month, months_since"),
+    ("gold.customer_features", "customer_id"),
+    ("gold.cltv", "customer_id"),
 ];
 
 /// The folders of the data and of the reference, if they are there.
@@ -56,7 +60,8 @@ async fn differences(fresh: &Fresh, reference: &Path, table: &str, key: &str) ->
     let columns: Vec<_> = frame.schema().fields().iter().cloned().collect();
     catalogue.provide("reference", "expected", frame.into_view());
     let keys: Vec<&str> = key.split(", ").collect();
-    let on = keys.iter().map(|k| format!("o.{k} = e.{k}")).collect::<Vec<_>>().join(" and ");
+    let on =
+        keys.iter().map(|k| format!("o.{k} is not distinct from e.{k}")).collect::<Vec<_>>().join(" and ");
     let unequal = columns.iter().map(|column| {
         let name = column.name();
         match column.data_type() {

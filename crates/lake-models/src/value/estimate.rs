@@ -1,0 +1,179 @@
+//! From purchase days to what each customer is worth: the whole way, in order.
+
+use rayon::prelude::*;
+
+use super::choose::{Choice, Holdout, ModelChoice, Purchases};
+use super::clv::ClvParams;
+use super::gamma_gamma::Spend;
+use super::interval::Futures;
+use super::process::FitParams;
+use super::spend::{OrderValue, spend_of};
+use super::summary::{Customer, DAYS_PER_WEEK, History, PurchaseDay, Summaries};
+use super::validate::{Split, Validation, calibration_end};
+use crate::Error;
+
+/// How value is estimated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ValueParams {
+    /// How models are fitted.
+    pub fit: FitParams,
+    /// Which purchase model.
+    pub model: ModelChoice,
+    /// Over which time value counts.
+    pub clv: ClvParams,
+    /// The share of the time span that calibration takes.
+    pub calibration_share: f64,
+    /// Days ahead for which expected purchases are told.
+    pub horizons_days: Vec<u32>,
+}
+
+impl Default for ValueParams {
+    fn default() -> Self {
+        ValueParams {
+            fit: FitParams::default(),
+            model: ModelChoice::Auto,
+            clv: ClvParams::default(),
+            calibration_share: 0.75,
+            horizons_days: vec![30, 90, 365],
+        }
+    }
+}
+
+/// What is known and expected of a customer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CustomerValue {
+    /// The purchase history.
+    pub history: History,
+    /// Probability that the customer has not left; `None` for a model without dropout.
+    pub p_alive: Option<f64>,
+    /// Expected purchases within each of `horizons_days`.
+    pub expected_purchases: Vec<f64>,
+    /// Expected net spend of a purchase.
+    pub expected_order_value: f64,
+    /// Expected discounted spend over the months of [`ClvParams`].
+    pub clv: f64,
+    /// The 5 % and the 95 % quantile of the discounted spend; see [`Futures`].
+    pub clv_interval: [f64; 2],
+}
+
+/// The value of all customers and the models behind it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// In the order of the histories; `None` for a customer without a purchase day, who is worth 0.
+    pub customers: Vec<Option<CustomerValue>>,
+    /// The purchase model, and why it was chosen.
+    pub choice: Choice,
+    /// The model of order value.
+    pub order_value: OrderValue,
+    /// How the models do on the holdout, or why that cannot be said.
+    pub validation: Result<Validation, Error>,
+}
+
+/// The purchase days of all customers.
+#[derive(Debug, Clone, Copy)]
+pub struct PurchaseDays<'a, H> {
+    /// By customer, in order of the day.
+    pub days: &'a [H],
+    /// The same as known at [`calibration_end`], before later returns; `None` where that cannot be told.
+    pub known_at_cut: Option<&'a [H]>,
+    /// A number of each customer that stays the same from run to run.
+    pub keys: &'a [u64],
+    /// The first day that is not read.
+    pub as_of: i32,
+}
+
+impl ValueParams {
+    /// Chooses and fits the models, values every customer, and validates on a holdout.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] where nobody bought before `as_of`; [`Error::Invalid`] for parameters or histories that
+    /// make no sense. What cannot be fitted becomes a simpler model, which says why.
+    pub fn estimate<H: AsRef<[PurchaseDay]> + Sync>(
+        &self,
+        input: PurchaseDays<'_, H>,
+    ) -> Result<Estimate, Error> {
+        self.check(&input)?;
+        let histories: Vec<Option<History>> = input
+            .days
+            .par_iter()
+            .map(|d| History::as_of(d.as_ref(), input.as_of))
+            .collect::<Result<_, _>>()?;
+        let known: Vec<History> = histories.iter().flatten().copied().collect();
+        let Some(first_day) = known.iter().map(|h| h.first_day).min() else {
+            return Err(Error::Empty(format!("no customer has a purchase day before day {}", input.as_of)));
+        };
+        let data = Summaries::new(&known.iter().map(History::customer).collect::<Vec<Customer>>())?;
+        let cut = calibration_end(first_day, input.as_of, self.calibration_share);
+        let split = Split::new(input.known_at_cut.unwrap_or(input.days), input.days, cut, input.as_of);
+        let choice = self.choose(&data, split.as_ref().ok())?;
+        let order_value = OrderValue::fit(&self.fit, &known)?;
+        let kept = |(h, key): (&Option<History>, &u64)| h.map(|_| *key);
+        let keys: Vec<u64> = histories.iter().zip(input.keys).filter_map(kept).collect();
+        let mut values = self.values(&known, &keys, &data, &choice.purchases, &order_value).into_iter();
+        let customers = histories.iter().map(|h| h.and_then(|_| values.next())).collect();
+        let model = same(&choice.purchases);
+        let validation = split.and_then(|split| Validation::new(&self.fit, model, &split));
+        Ok(Estimate { customers, choice, order_value, validation })
+    }
+
+    fn check<H>(&self, input: &PurchaseDays<'_, H>) -> Result<(), Error> {
+        self.fit.check()?;
+        self.clv.check()?;
+        if !(self.calibration_share > 0.0 && self.calibration_share < 1.0) {
+            return Err(Error::Invalid(format!("a calibration share of {}", self.calibration_share)));
+        }
+        let customers = input.days.len();
+        if input.keys.len() != customers || input.known_at_cut.is_some_and(|k| k.len() != customers) {
+            return Err(Error::Invalid("histories and keys are not of the same customers".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn choose(&self, data: &Summaries, split: Option<&Split>) -> Result<Choice, Error> {
+        let ends = split.map(Split::summaries).transpose()?;
+        let holdout = ends.as_ref().map(|(calibration, extended)| Holdout { calibration, extended });
+        self.model.fit(&self.fit, data, holdout)
+    }
+
+    /// The values of customers with a history.
+    fn values(
+        &self,
+        histories: &[History],
+        keys: &[u64],
+        data: &Summaries,
+        purchases: &Purchases,
+        order_value: &OrderValue,
+    ) -> Vec<CustomerValue> {
+        let spend: Vec<Spend> = histories.iter().map(spend_of).collect();
+        let months = self.clv.month_ends();
+        let ahead = self.horizons_days.iter().map(|&d| f64::from(d) / DAYS_PER_WEEK);
+        let horizons: Vec<f64> = months.iter().copied().chain(ahead).collect();
+        let expected = purchases.expected_purchases(data, &horizons);
+        let (by_month, by_horizon) = expected.split_at(months.len());
+        let discounted = self.clv.discounted_purchases(by_month);
+        let p_alive = purchases.p_alive(data);
+        let intervals = Futures { data, spend: &spend, keys }.interval(&self.clv, purchases, order_value);
+        let value = |i: usize| {
+            let expected_order_value = order_value.expected(spend[i]);
+            CustomerValue {
+                history: histories[i],
+                p_alive: p_alive.as_ref().map(|p| p[i]),
+                expected_purchases: by_horizon.iter().map(|e| e[i]).collect(),
+                expected_order_value,
+                clv: discounted[i] * expected_order_value,
+                clv_interval: intervals[i],
+            }
+        };
+        (0..histories.len()).map(value).collect()
+    }
+}
+
+/// The order for the kind of model that was found.
+fn same(purchases: &Purchases) -> ModelChoice {
+    match purchases {
+        Purchases::BgNbd(_) => ModelChoice::BgNbd,
+        Purchases::MbgNbd(_) => ModelChoice::MbgNbd,
+        Purchases::ParetoNbd(_) => ModelChoice::ParetoNbd,
+        Purchases::Nbd(_) | Purchases::Poisson(_) => ModelChoice::Nbd,
+    }
+}
