@@ -70,12 +70,8 @@ pub(super) fn output() -> SchemaRef {
 pub(super) fn learn(parameters: &config::CustomerValue, rows: &RecordBatch) -> Result<Learned> {
     let schema = output();
     let history = read(rows, parameters.calibration_share)?;
-    let input = PurchaseDays {
-        days: &history.days,
-        known_at_cut: Some(&history.known_at_cut),
-        keys: &history.customers.iter().map(|id| id.cast_unsigned()).collect::<Vec<_>>(),
-        as_of: history.as_of,
-    };
+    let input =
+        PurchaseDays { days: &history.days, known_at_cut: Some(&history.known_at_cut), as_of: history.as_of };
     let estimate = match params(parameters).estimate(input) {
         Ok(estimate) => estimate,
         Err(nothing @ (Unfit::Empty(_) | Unfit::Unfit { .. })) => {

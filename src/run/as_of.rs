@@ -68,6 +68,7 @@ impl Lake {
     pub(super) async fn known(&self, day: NaiveDate, request: &Request) -> Result<Known> {
         let (main, newest) = self.newest_publication().await?;
         let dated = self.dated();
+        let is_table = |name: &&TableName| self.project.contracts.contains_key(*name);
         let mut targets = self.targets(request)?;
         targets.retain(|name| dated.contains(name));
         if targets.is_empty() {
@@ -76,8 +77,8 @@ impl Lake {
         }
         let lake = self.of_day(day)?;
         let publications = Publications::open(&lake.store).await?;
-        let own = States::load(&lake, &publications).await?;
-        let states = States::published(self, &main).await?.with(own, &dated);
+        let own = States::load_only(&lake, &publications, dated.iter().filter(is_table).cloned()).await?;
+        let states = States::published(self, &main).await?.with(own);
         let plan = Plan::new(&lake, &states, &targets, &BTreeSet::new(), request.asked())?;
         if let Some(stale) = plan.stale().find(|name| !dated.contains(name)) {
             return Err(Error::invalid(format!("`{stale}` is not up to date"))

@@ -60,8 +60,14 @@ pub(super) async fn build(lake: &Lake, run: &Run, step: &Step, states: &States) 
     let mut pumps = JoinSet::new();
     let (plans, model) = plan_step(lake, run, step, states, &session, &mut pumps).await?;
     let withheld = model.as_ref().is_some_and(|model| model.learned.verdict == Verdict::Withheld);
-    let drafts =
-        step.tables.iter().zip(plans).map(|(name, plan)| write(lake, run, states, &session, name, plan));
+    let is_kept =
+        |name: &TableName| withheld && states.get(name).is_some_and(|s| s.table.version().is_some());
+    let drafts = step.tables.iter().zip(plans).map(|(name, plan)| async {
+        match is_kept(name) {
+            true => Ok(None),
+            false => write(lake, run, states, &session, name, plan).await.map(Some),
+        }
+    });
     let drafts = try_join_all(drafts).await?;
     // A view that stopped short would look like one that came to its end.
     while let Some(pumped) = pumps.join_next().await {
@@ -69,15 +75,18 @@ pub(super) async fn build(lake: &Lake, run: &Run, step: &Step, states: &States) 
     }
     let mut built = Vec::new();
     for (name, mut written) in step.tables.iter().zip(drafts) {
-        let (rows_out, bytes) = (written.draft.rows, written.draft.bytes());
-        let rows = std::mem::take(&mut written.rows);
-        let kept = withheld && states.expect(name)?.table.version().is_some();
-        let action = match kept {
-            true => Action::Kept,
-            false if increment.is_some() => Action::Increment,
-            false => Action::Whole,
+        let draft = written.as_ref().map(|written| &written.draft);
+        let (rows_out, bytes) = draft.map_or((0, 0), |draft| (draft.rows, draft.bytes()));
+        let rows = written.as_mut().and_then(|written| written.rows.take());
+        let action = match written {
+            None => Action::Kept,
+            Some(_) if increment.is_some() => Action::Increment,
+            Some(_) => Action::Whole,
         };
-        let table = commit(lake, run, states, name, written, action).await?;
+        let table = match written {
+            None => keep(lake, run, states, name).await?,
+            Some(written) => commit(lake, run, states, name, written, increment.is_some()).await?,
+        };
         match rows.filter(|_| table.size().rows == rows_out) {
             Some(rows) => hand_over(lake, run, name, rows)?,
             None => run.catalogue.open(&table),
@@ -401,15 +410,12 @@ async fn commit(
     states: &States,
     name: &TableName,
     written: Written,
-    action: Action,
+    is_increment: bool,
 ) -> Result<Table> {
     let State { newest, table } = states.expect(name)?;
-    let adds = match action {
-        Action::Increment => job_of(lake, name)?.writes == Writes::Append,
-        action => action == Action::Kept,
-    };
+    let appends = is_increment && job_of(lake, name)?.writes == Writes::Append;
     let Written { draft, tally, keys, .. } = written;
-    let (mode, tally, unique_key) = match table.record().filter(|_| adds) {
+    let (mode, tally, unique_key) = match table.record().filter(|_| appends) {
         Some(before) => (Mode::Append(table), tally.plus(&Tally::of_record(&before.tally)), false),
         None => (Mode::Replace, tally, keys.are_unique()),
     };
@@ -421,10 +427,24 @@ async fn commit(
         based_on: run.based_on,
         tally: tally.to_record(),
         unique_key,
-        kept: action == Action::Kept,
         ..Default::default()
     };
     newest.commit(lake.project.contract(name)?, mode, draft, record).await
+}
+
+/// Commits a table as it is, as made by what would have replaced its rows and was withheld.
+async fn keep(lake: &Lake, run: &Run, states: &States, name: &TableName) -> Result<Table> {
+    let State { newest, table } = states.expect(name)?;
+    let record = CommitRecord {
+        run_id: run.id.clone(),
+        fingerprint: fingerprint::of(&lake.project, name, run.as_of)?,
+        inputs: inputs_at(lake, states, name),
+        rows: 0,
+        based_on: run.based_on,
+        kept: true,
+        ..table.record().cloned().unwrap_or_default()
+    };
+    newest.commit(lake.project.contract(name)?, Mode::Append(table), Draft::default(), record).await
 }
 
 fn job_of<'a>(lake: &'a Lake, name: &TableName) -> Result<&'a Job> {

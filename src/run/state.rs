@@ -1,6 +1,6 @@
 //! What the tables of a lake are before and during a run, and why they are so.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -28,6 +28,15 @@ impl States {
     /// publication left it, or when it merely rearranges the files of the published one.
     pub async fn load(lake: &Lake, publications: &Publications) -> Result<States> {
         let names = lake.project.contracts.keys().cloned().chain([ingest::register_name()]);
+        States::load_only(lake, publications, names).await
+    }
+
+    /// The same, of these tables alone.
+    pub(super) async fn load_only(
+        lake: &Lake,
+        publications: &Publications,
+        names: impl Iterator<Item = TableName>,
+    ) -> Result<States> {
         let opened = names.map(|name| async move {
             let state = load(lake, publications, &name).await?;
             Ok::<_, Error>((name, state))
@@ -54,11 +63,9 @@ impl States {
         Ok(States(states))
     }
 
-    /// The same, but `names` are as they are in `other`.
-    pub(super) fn with(mut self, mut other: States, names: &BTreeSet<TableName>) -> States {
-        for name in names {
-            self.0.extend(other.0.remove_entry(name));
-        }
+    /// The same, but those of `other` are as they are there.
+    pub(super) fn with(mut self, other: States) -> States {
+        self.0.extend(other.0);
         self
     }
 
@@ -77,8 +84,8 @@ impl States {
 
     /// Tables that are made in one step must come from one run: of a step that was cut short, nothing counts.
     async fn drop_halves(&mut self, lake: &Lake, publications: &Publications) -> Result<()> {
-        for name in lake.project.contracts.keys() {
-            let step = lake.project.step_tables(name);
+        for name in self.0.keys().cloned().collect::<Vec<_>>() {
+            let step = lake.project.step_tables(&name);
             let mut runs = step.iter().map(|name| self.run_of(name));
             let first = runs.next();
             if first.is_some_and(|first| runs.all(|run| run == first)) {

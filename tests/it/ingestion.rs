@@ -151,11 +151,14 @@ async fn a_layer_may_be_built_ahead_of_the_layers_above_it() {
         [
             "files → bronze.online_retail",
             "silver.transactions → silver.invoices",
+            "silver.transactions → silver.net_sales",
+            "silver.returns → silver.net_sales",
             "silver.transactions → silver.price_points",
+            "silver.transactions → silver.returns",
             "bronze.online_retail → silver.transactions",
         ]
     );
-    assert_eq!(fresh.run().await.unwrap().judgement.balances.len(), 5);
+    assert_eq!(fresh.run().await.unwrap().judgement.balances.len(), 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,7 +61,7 @@ async fn differences(fresh: &Fresh, reference: &Path, table: &str, key: &str) ->
     catalogue.provide("reference", "expected", frame.into_view());
     let keys: Vec<&str> = key.split(", ").collect();
     let on =
-        keys.iter().map(|k| format!("o.{k} is not distinct from e.{k}")).collect::<Vec<_>>().join(" and ");
+        keys.iter().map(|k| format!("(o.{k} is not distinct from e.{k})")).collect::<Vec<_>>().join(" and ");
     let unequal = columns.iter().map(|column| {
         let name = column.name();
         match column.data_type() {

@@ -1,10 +1,10 @@
-//! Maximum likelihood over a few positive parameters: L-BFGS in their logarithms, a Newton step at the end, and
-//! the curvature there.
+//! Maximum likelihood over a few positive parameters: L-BFGS in their logarithms, a Newton step at the end,
+//! and the curvature there.
 //!
 //! The logarithms are kept inside `±bound` by `θ = bound · tanh(u / bound)`, so that a likelihood that rises
 //! forever ends at a recognisable place instead of overflowing.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use argmin::core::{CostFunction, Executor, Gradient};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
@@ -16,6 +16,8 @@ const AT_BOUND: f64 = 0.9;
 const DIFFERENCE: f64 = 1e-4;
 /// Pairs of steps and gradients that L-BFGS remembers.
 const MEMORY: usize = 7;
+/// Calls of the function that an iteration may take on average.
+const CALLS_PER_ITERATION: u64 = 2;
 /// Newton's steps after L-BFGS.
 const NEWTON_STEPS: usize = 4;
 
@@ -74,13 +76,20 @@ impl Search {
         theta.abs() >= AT_BOUND * self.bound
     }
 
-    /// Climbs from `start` (logarithms) and returns the best point seen, or `None` where `f` is nowhere finite.
+    /// Climbs from `start` (logarithms) and returns the best point seen, or `None` where `f` is nowhere
+    /// finite.
     ///
     /// `scale` is the number of observations: the tolerance is that of the mean.
     pub fn climb(&self, f: impl Fn(&[f64]) -> Score, start: &[f64], scale: f64) -> Option<Point> {
         let inside = |t: f64| self.bound * (t / self.bound).clamp(-0.95, 0.95).atanh();
-        let problem =
-            Boxed { f, bound: self.bound, scale, last: RefCell::default(), best: RefCell::default() };
+        let problem = Boxed {
+            f,
+            bound: self.bound,
+            scale,
+            calls_left: Cell::new(CALLS_PER_ITERATION * self.max_iterations),
+            last: RefCell::default(),
+            best: RefCell::default(),
+        };
         let solver = LBFGS::new(MoreThuenteLineSearch::new(), MEMORY)
             .with_tolerance_grad(self.tolerance)
             .and_then(|s| s.with_tolerance_cost(1e-14))
@@ -123,6 +132,8 @@ struct Boxed<F> {
     f: F,
     bound: f64,
     scale: f64,
+    /// A line search on a slope without end does not stop by itself.
+    calls_left: Cell<u64>,
     /// The last place asked for: `argmin` asks for value and gradient one after the other.
     last: RefCell<Option<(Vec<f64>, Score)>>,
     best: RefCell<Option<Point>>,
@@ -151,6 +162,8 @@ impl<F: Fn(&[f64]) -> Score> CostFunction for &Boxed<F> {
     type Output = f64;
 
     fn cost(&self, u: &Vec<f64>) -> Result<f64, argmin::core::Error> {
+        let left = self.calls_left.get().checked_sub(1);
+        self.calls_left.set(left.ok_or_else(|| argmin::core::Error::msg("out of calls"))?);
         let value = self.at(u).value;
         Ok(if value.is_finite() { -value / self.scale } else { f64::MAX.sqrt() })
     }
@@ -202,19 +215,22 @@ pub fn cholesky(m: &Matrix) -> Option<Matrix> {
     Some(l)
 }
 
-/// Inverse of `L Lᵀ`.
+/// Inverse of `L Lᵀ`: column by column, forwards through L and backwards through Lᵀ.
 fn inverse(l: &Matrix) -> Matrix {
     let n = l.len();
-    let mut w = vec![vec![0.0; n]; n];
-    for i in 0..n {
-        w[i][i] = 1.0 / l[i][i];
-        for j in 0..i {
-            let sum: f64 = (j..i).map(|k| l[i][k] * w[k][j]).sum();
-            w[i][j] = -sum / l[i][i];
+    let column = |c: usize| {
+        let mut y = vec![0.0; n];
+        for i in 0..n {
+            let unit = if i == c { 1.0 } else { 0.0 };
+            y[i] = (unit - dot(&l[i][..i], &y[..i])) / l[i][i];
         }
-    }
-    let entry = |i: usize, j: usize| (i.max(j)..n).map(|k| w[k][i] * w[k][j]).sum();
-    (0..n).map(|i| (0..n).map(|j| entry(i, j)).collect()).collect()
+        for i in (0..n).rev() {
+            let below: f64 = (i + 1..n).map(|k| l[k][i] * y[k]).sum();
+            y[i] = (y[i] - below) / l[i][i];
+        }
+        y
+    };
+    (0..n).map(column).collect()
 }
 
 /// `m · v`.
@@ -225,3 +241,6 @@ pub fn multiply(m: &Matrix, v: &[f64]) -> Vec<f64> {
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
-//! Special functions of the purchase models: gamma, beta and Gauss' hypergeometric function, to 1e-10 relative.
+//! Special functions of the purchase models: gamma, beta and Gauss' hypergeometric function, to 1e-10
+//! relative.
 //!
-//! `ln Γ` and `ψ` are those of `statrs`; differences of them, which lose digits where the argument is large, are
-//! taken here as sums over the whole numbers between.
+//! `ln Γ` and `ψ` are those of `statrs`; differences of them, which lose digits where the argument is large,
+//! are taken here as sums over the whole numbers between.
 
 pub use statrs::function::gamma::{digamma, ln_gamma};
 
@@ -14,7 +15,17 @@ const MAX_TERMS: u32 = 2_000_000;
 /// `ln B(a, b)`, for `a, b > 0`.
 pub fn ln_beta(a: f64, b: f64) -> f64 {
     let (small, large) = if a < b { (a, b) } else { (b, a) };
-    ln_gamma(small) - (ln_gamma(large + small) - ln_gamma(large))
+    ln_gamma(small) - ln_gamma_step(large, small)
+}
+
+/// `ln Γ(a + d) − ln Γ(a)`, for `a, d > 0`: by Stirling's series where the two are large and their difference
+/// is not.
+fn ln_gamma_step(a: f64, d: f64) -> f64 {
+    if a < 50.0 {
+        return ln_gamma(a + d) - ln_gamma(a);
+    }
+    let series = |z: f64| (1.0 / 12.0 - (1.0 / 360.0 - 1.0 / (1260.0 * z * z)) / (z * z)) / z;
+    (a - 0.5) * (d / a).ln_1p() + d * ((a + d).ln() - 1.0) + series(a + d) - series(a)
 }
 
 /// Logarithm of the rising factorial, `ln Γ(a + n) − ln Γ(a)`, for `a > 0`.
@@ -22,7 +33,7 @@ pub fn ln_rising(a: f64, n: u32) -> f64 {
     if n <= SUMMED_FACTORS {
         return (0..n).map(|i| (a + f64::from(i)).ln()).sum();
     }
-    ln_gamma(a + f64::from(n)) - ln_gamma(a)
+    ln_gamma_step(a, f64::from(n))
 }
 
 /// Derivative of [`ln_rising`] in `a`: `ψ(a + n) − ψ(a)`.
@@ -47,8 +58,9 @@ pub fn decay_integral(c: f64, u: f64) -> f64 {
 
 /// Gauss' hypergeometric function ₂F₁(a, b; c; z) for real arguments, `c > 0` and `z < 1`.
 ///
-/// Negative `z` goes through Pfaff's transformation (Abramowitz & Stegun 15.3.4), and Euler's (15.3.3) is used
-/// where it leaves the smaller terms. Returns `None` outside that domain, and where the series does not settle.
+/// Negative `z` goes through Pfaff's transformation (Abramowitz & Stegun 15.3.4), and Euler's (15.3.3) is
+/// used where it leaves the smaller terms. Returns `None` outside that domain, and where the series does not
+/// settle.
 pub fn gauss_2f1(a: f64, b: f64, c: f64, z: f64) -> Option<f64> {
     let finite = [a, b, c, z].iter().all(|v| v.is_finite());
     if !finite || c <= 0.0 || z >= 1.0 {

@@ -1,7 +1,7 @@
 //! Measures of forecast error over the scored days of a backtest.
 //!
 //! MASE and RMSSE are scaled by the in-sample error of the seasonal naive forecast (m = one week, the last
-//! same weekday that traded) on the training part of each origin (Hyndman & Koehler 2006, equation 3;
+//! same weekday that traded) on the training part of each origin (Hyndman & Koehler 2006;
 //! Makridakis, Spiliotis & Assimakopoulos 2022 for RMSSE), and averaged over the origins.
 
 /// One origin of one series and model: what was forecast and what came, on the scored days.

@@ -36,6 +36,9 @@ impl Model {
     }
 }
 
+/// Fewer weeks than this are too few for any model but seasonal naive.
+const MIN_SEASONS: usize = 3;
+
 /// Forecasts of the days after an origin, by candidate in the order of [`Model::ALL`].
 ///
 /// `None` for a candidate that cannot be fitted or strays: a value that is not finite, or further from the
@@ -50,6 +53,7 @@ pub fn forecast_all(grid: &Grid, horizon: usize, calendar: &Calendar) -> Vec<Opt
     // Of a constant every model makes the same constant.
     let fitted = [theta::forecast, ets::forecast, mstl::forecast].map(|model| match grid.is_constant() {
         true => naive.clone(),
+        false if grid.values.len() < MIN_SEASONS * grid.season => None,
         false => model(grid, longest).filter(|f| is_sane(grid, f)),
     });
     let mut all = vec![naive];

@@ -104,24 +104,7 @@ impl Ets {
     pub fn fit(grid: &Grid, spec: Spec) -> Option<Self> {
         let (state, scale) = initial(grid, spec)?;
         let n = grid.observed().count() as f64;
-        let unpack = |p: &[f64]| {
-            let mut free = p.iter().copied();
-            let mut start = state.clone();
-            start.level = free.next().unwrap_or(0.0) * scale;
-            let mut smoothing =
-                Smoothing { alpha: free.next().unwrap_or(0.0), beta: 0.0, gamma: 0.0, phi: 1.0 };
-            if spec.season.is_some() {
-                smoothing.gamma = free.next().unwrap_or(0.0);
-            }
-            if spec.trend != Trend::None {
-                smoothing.beta = free.next().unwrap_or(0.0);
-                start.slope = free.next().unwrap_or(0.0) * scale;
-            }
-            if spec.trend == Trend::Damped {
-                smoothing.phi = free.next().unwrap_or(1.0);
-            }
-            (smoothing, start)
-        };
+        let unpack = |p: &[f64]| unpack(spec, p, &state, scale);
         let objective = |p: &[f64]| {
             let (smoothing, start) = unpack(p);
             if !is_admissible(&smoothing, spec) {
@@ -160,7 +143,7 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// −2 log-likelihood less its constant: n ln Σε² + 2 Σ ln |μ_t| (equation 5.3), bounded below for a
+    /// −2 log-likelihood less its constant: n ln Σε² + 2 Σ ln |μ_t| (chapter 5.1), bounded below for a
     /// perfect fit to values of the size of `scale`.
     fn deviance(&self, scale: f64) -> f64 {
         let floor = if self.relative { 1e-20 } else { 1e-20 * scale * scale };
@@ -216,7 +199,7 @@ fn is_admissible(p: &Smoothing, spec: Spec) -> bool {
 }
 
 /// First states by chapter 2.6.1: seasonal indices of the decomposition, level and slope of the line through
-/// the first ten (at most two seasons' worth) adjusted values; and the size of the values.
+/// the adjusted values of the first two seasons, ten at least; and the size of the values.
 fn initial(grid: &Grid, spec: Spec) -> Option<(State, f64)> {
     let (y, m) = (grid.filled()?, grid.season);
     if y.len() < 10 || grid.is_constant() {
@@ -247,7 +230,26 @@ fn initial(grid: &Grid, spec: Spec) -> Option<(State, f64)> {
     Some((state, scale))
 }
 
-/// Where the simplex starts: ℓ, α, γ, β, b, φ, as far as the model has them, and the first steps.
+/// The free parameters ℓ, α, γ, β, b, φ, as far as the model has them, put in their places.
+fn unpack(spec: Spec, free: &[f64], state: &State, scale: f64) -> (Smoothing, State) {
+    let mut free = free.iter().copied();
+    let mut next = || free.next().unwrap_or(0.0);
+    let mut start = State { level: next() * scale, ..state.clone() };
+    let mut smoothing = Smoothing { alpha: next(), beta: 0.0, gamma: 0.0, phi: 1.0 };
+    if spec.season.is_some() {
+        smoothing.gamma = next();
+    }
+    if spec.trend != Trend::None {
+        smoothing.beta = next();
+        start.slope = next() * scale;
+    }
+    if spec.trend == Trend::Damped {
+        smoothing.phi = next();
+    }
+    (smoothing, start)
+}
+
+/// Where the simplex starts, in the order of `unpack`, and its first steps.
 fn starting_point(spec: Spec, state: &State, scale: f64) -> (Vec<f64>, Vec<f64>) {
     let mut start = vec![state.level / scale, 0.2];
     let mut steps = vec![0.1, 0.1];

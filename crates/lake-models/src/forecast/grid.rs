@@ -108,3 +108,11 @@ fn interpolate(values: &[Option<f64>], default: f64) -> Vec<f64> {
         })
         .collect()
 }
+
+#[cfg(test)]
+impl Grid {
+    /// A grid of known values.
+    pub fn of(season: usize, values: &[f64]) -> Self {
+        Self { season, values: values.iter().map(|y| Some(*y)).collect(), origin: values.len() as i32 - 1 }
+    }
+}

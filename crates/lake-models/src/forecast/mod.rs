@@ -16,6 +16,7 @@ mod candidates;
 mod conformal;
 mod ets;
 mod grid;
+mod input;
 mod mstl;
 mod publish;
 mod reconcile;
@@ -30,11 +31,12 @@ mod tests;
 pub use calendar::{Calendar, is_last_day_partial, iso_weekday, month_day};
 pub use candidates::Model;
 pub use conformal::LEVELS;
-pub use reconcile::Reconciliation;
+pub use input::{Input, Series};
 pub use tables::{AccuracyRow, BacktestRow, ForecastRow, Kind};
 
 use crate::error::Error;
 use backtest::Origin;
+use input::MAX_DAYS;
 
 /// What the forecast may be asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,32 +57,6 @@ impl Default for Params {
     fn default() -> Self {
         Self { horizon: 28, origins: 6, step: 28, min_training: 56, min_weeks: 5 }
     }
-}
-
-/// A daily series; its values lie on the days of its [`Input`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Series {
-    /// Its name, unique.
-    pub name: String,
-    /// The series it is a part of, whose values its siblings and it sum to.
-    pub parent: Option<String>,
-    /// One value per calendar day.
-    pub values: Vec<f64>,
-    /// Whether it cannot be negative: then neither can its forecast nor its intervals.
-    pub non_negative: bool,
-}
-
-/// Daily series of one shop, over the same calendar days without a gap.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Input {
-    /// The first day, counted from 1970-01-01.
-    pub first_day: i32,
-    /// Whether the shop traded, per day.
-    pub traded: Vec<bool>,
-    /// The hour (0–23) of the day's last line, per day, where known.
-    pub last_hour: Vec<Option<u8>>,
-    /// The series.
-    pub series: Vec<Series>,
 }
 
 /// Why a series has no forecast, or a lesser one than asked for.
@@ -191,93 +167,5 @@ impl Params {
             Some(_) => return None,
         };
         Some(Note { series: input.series[s].name.clone(), reason })
-    }
-}
-
-/// More days than this (over 2,700 years) are a mistake.
-const MAX_DAYS: usize = 1_000_000;
-
-impl Input {
-    /// Checks that lengths agree, values are finite, names are unique, and parts sum to their total.
-    ///
-    /// # Errors
-    ///
-    /// Names the first series, and day, that breaks a rule.
-    pub fn check(&self) -> Result<(), Error> {
-        let days = self.traded.len();
-        let refuse = |reason: String| Err(Error::Invalid(format!("cannot forecast: {reason}")));
-        if self.last_hour.len() != days {
-            return refuse(format!("{} last hours for {days} days", self.last_hour.len()));
-        }
-        if days > MAX_DAYS || i64::from(self.first_day).abs() > 1_000_000_000 {
-            return refuse(format!("{days} days from day {} are out of range", self.first_day));
-        }
-        for (s, series) in self.series.iter().enumerate() {
-            let name = &series.name;
-            if self.series[..s].iter().any(|other| other.name == *name) {
-                return refuse(format!("two series are named `{name}`"));
-            }
-            if series.values.len() != days {
-                return refuse(format!("series `{name}` has {} values for {days} days", series.values.len()));
-            }
-            if let Some(i) = series.values.iter().position(|y| !y.is_finite() || y.abs() > 1e100) {
-                return refuse(format!(
-                    "series `{name}` is {} on day {}",
-                    series.values[i],
-                    self.first_day + i as i32
-                ));
-            }
-            self.check_parent(s)?;
-            self.check_sum(s)?;
-        }
-        Ok(())
-    }
-
-    /// The parent exists and is no part itself.
-    fn check_parent(&self, s: usize) -> Result<(), Error> {
-        let Series { name, parent, non_negative, .. } = &self.series[s];
-        let Some(parent) = parent else { return Ok(()) };
-        match self.series.iter().find(|other| other.name == *parent) {
-            None => Err(Error::Invalid(format!(
-                "cannot forecast: `{name}` is a part of `{parent}`, which is missing"
-            ))),
-            Some(total) if total.parent.is_some() => Err(Error::Invalid(format!(
-                "cannot forecast: `{name}` is a part of `{parent}`, which is a part itself"
-            ))),
-            Some(total) if total.non_negative && !non_negative => Err(Error::Invalid(format!(
-                "cannot forecast: `{parent}` cannot be negative, but its part `{name}` can"
-            ))),
-            Some(_) => Ok(()),
-        }
-    }
-
-    /// The parts of a total sum to it on every day, up to rounding.
-    fn check_sum(&self, total: usize) -> Result<(), Error> {
-        let parts = self.parts_of(total);
-        let Series { name, values, .. } = &self.series[total];
-        for (i, y) in values.iter().enumerate().filter(|_| !parts.is_empty()) {
-            let of_day = || parts.iter().filter_map(|p| self.series[*p].values.get(i));
-            let (sum, size): (f64, f64) = (of_day().sum(), of_day().map(|v| v.abs()).sum());
-            if (sum - y).abs() > 1e-6 * (1.0 + size) {
-                let day = self.first_day + i as i32;
-                return Err(Error::Invalid(format!(
-                    "cannot forecast: `{name}` is {y} on day {day}, but its parts sum to {sum}"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    /// Says whether a series is 0 on more than half of the trading days among the first `known` days.
-    fn is_intermittent(&self, s: usize, known: usize) -> bool {
-        let on = |i: &usize| self.traded[*i];
-        let zeros = (0..known).filter(on).filter(|i| self.series[s].values[*i] == 0.0).count();
-        2 * zeros > (0..known).filter(on).count()
-    }
-
-    /// The positions of the parts of a series.
-    fn parts_of(&self, total: usize) -> Vec<usize> {
-        let name = &self.series[total].name;
-        (0..self.series.len()).filter(|s| self.series[*s].parent.as_ref() == Some(name)).collect()
     }
 }

@@ -21,7 +21,7 @@ impl Reconciliation {
 
 /// The reconciled forecasts of the parts, day by day; the total is their sum.
 ///
-/// MinT with a diagonal error covariance (Wickramasuriya, Athanasopoulos & Hyndman 2019, section 2.3) has a
+/// MinT with a diagonal error covariance (Wickramasuriya, Athanasopoulos & Hyndman 2019) has a
 /// closed form at two levels: each part takes w_i / (w_0 + Σ w_j) of the gap between the total's forecast and
 /// the sum of the parts', w being error variances. Without any variance the gap is left to the total.
 pub fn mint(total: &[f64], parts: &[&[f64]], w_total: f64, w_parts: &[f64]) -> Vec<Vec<f64>> {

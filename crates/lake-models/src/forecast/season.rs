@@ -49,7 +49,7 @@ fn moving_average(y: &[f64], t: usize, m: usize) -> f64 {
 /// Says whether the autocorrelation of `y` at lag `m` is significant at 90 %, so that it has a season.
 ///
 /// |r_m| > 1.645 √((1 + 2 Σ_{i<m} r_i²) / n), the test of Assimakopoulos & Nikolopoulos (2000), also
-/// Fiorucci et al. (2016), section 3.
+/// Fiorucci et al. (2016).
 pub fn is_seasonal(y: &[f64], m: usize) -> bool {
     if m < 2 || y.len() < 3 * m {
         return false;

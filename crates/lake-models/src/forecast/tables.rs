@@ -108,19 +108,7 @@ pub fn forecast_rows(
     let Some(published) = choice.published() else { return Vec::new() };
     let series = &input.series[s];
     let trained_through = input.first_day + end.known as i32 - 1;
-    let blank = ForecastRow {
-        series: series.name.clone(),
-        day: trained_through,
-        kind: Kind::History,
-        actual: None,
-        forecast: None,
-        lo80: None,
-        hi80: None,
-        lo95: None,
-        hi95: None,
-        model: published.track.model.clone(),
-        trained_through,
-    };
+    let blank = blank_row(&series.name, &published.track.model, trained_through);
     let history = (input.first_day..).zip(&series.values[..end.known]).map(|(day, y)| ForecastRow {
         day,
         actual: Some(*y),
@@ -129,26 +117,44 @@ pub fn forecast_rows(
     let bands = bands(input, s, (origins, end), published);
     let future = (1..=params.horizon).zip(&published.track.future).map(|(h, f)| {
         let day = trained_through + h as i32;
-        let interval = |level| {
-            if end.calendar.is_closed(day) {
-                return Some((0.0, 0.0));
-            }
-            let floor = if series.non_negative { 0.0 } else { f64::NEG_INFINITY };
-            bands.interval(level, h, *f).map(|(lo, hi)| (lo.max(floor), hi))
+        let floor = if series.non_negative { 0.0 } else { f64::NEG_INFINITY };
+        let interval = |level| match end.calendar.is_closed(day) {
+            true => Some((0.0, 0.0)),
+            false => bands.interval(level, h, *f).map(|(lo, hi)| (lo.max(floor), hi)),
         };
-        let (in80, in95) = (interval(0), interval(1));
-        ForecastRow {
-            day,
-            kind: Kind::Forecast,
-            forecast: Some(*f),
-            lo80: in80.map(|i| i.0),
-            hi80: in80.map(|i| i.1),
-            lo95: in95.map(|i| i.0),
-            hi95: in95.map(|i| i.1),
-            ..blank.clone()
-        }
+        future_row(ForecastRow { day, ..blank.clone() }, *f, [interval(0), interval(1)])
     });
     history.chain(future).collect()
+}
+
+/// A row of the last day trained on, without numbers.
+fn blank_row(series: &str, model: &str, trained_through: i32) -> ForecastRow {
+    ForecastRow {
+        series: series.to_owned(),
+        day: trained_through,
+        kind: Kind::History,
+        actual: None,
+        forecast: None,
+        lo80: None,
+        hi80: None,
+        lo95: None,
+        hi95: None,
+        model: model.to_owned(),
+        trained_through,
+    }
+}
+
+/// A row of the future, of a row that knows its series and day.
+fn future_row(row: ForecastRow, forecast: f64, [in80, in95]: [Option<(f64, f64)>; 2]) -> ForecastRow {
+    ForecastRow {
+        kind: Kind::Forecast,
+        forecast: Some(forecast),
+        lo80: in80.map(|i| i.0),
+        hi80: in80.map(|i| i.1),
+        lo95: in95.map(|i| i.0),
+        hi95: in95.map(|i| i.1),
+        ..row
+    }
 }
 
 /// Bands from the backtest; without one, from the week-ahead errors of seasonal naive in training.

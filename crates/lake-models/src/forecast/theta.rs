@@ -48,7 +48,7 @@ impl Theta {
         value.is_finite().then(|| model(&p).0.run(y).0)
     }
 
-    /// Runs the recursion (paper, equations 8–9) over `y`; returns the end state and the squared errors.
+    /// Runs the recursion ℓ_t = ℓ_{t−1} + α (y_t − ℓ_{t−1}) over `y`; returns the end state and the squared errors.
     fn run(mut self, y: &[f64]) -> (Self, f64) {
         let mut sse = 0.0;
         for y in y {
@@ -60,7 +60,7 @@ impl Theta {
         (self, sse)
     }
 
-    /// The forecast `h` ≥ 1 steps ahead (paper, equation 10):
+    /// The forecast `h` ≥ 1 steps ahead, that of the optimised theta model (Fiorucci et al., section 2):
     /// ℓ_n + (1 − 1/θ) { (1−α)^n A_n + [ h − 1 + (1 − (1−α)^{n+1}) / α ] B_n }.
     pub fn forecast(&self, h: usize) -> f64 {
         let decay = (1.0 - self.alpha).powi(self.n as i32);
@@ -107,4 +107,13 @@ pub fn line(y: &[f64]) -> Option<(f64, f64)> {
     let moment: f64 = y.iter().enumerate().map(|(i, y)| (i + 1) as f64 * y).sum();
     let slope = 6.0 / (n * n - 1.0) * (2.0 / n * moment - (n + 1.0) * mean);
     Some((mean - slope * (n + 1.0) / 2.0, slope))
+}
+
+#[cfg(test)]
+impl Theta {
+    /// The model with known ℓ_0, α and θ at the end of `y`.
+    pub fn at(y: &[f64], level: f64, alpha: f64, theta: f64) -> Option<Self> {
+        let (intercept, slope) = line(y)?;
+        Some(Self { level, alpha, theta, intercept, slope, n: 0 }.run(y).0)
+    }
 }

@@ -1,7 +1,9 @@
-//! Dropout after a purchase: BG/NBD (Fader, Hardie & Lee 2005) and MBG/NBD (Batislam, Denizel & Filiztekin 2007).
+//! Dropout after a purchase: BG/NBD (Fader, Hardie & Lee 2005) and MBG/NBD (Batislam, Denizel & Filiztekin
+//! 2007).
 //!
-//! Both let a customer leave with probability p ~ Beta(a, b) after each purchase; in the MBG/NBD after the first
-//! as well. With j opportunities survived, j = x in one and x + 1 in the other, all their formulas are the same.
+//! Both let a customer leave with probability p ~ Beta(a, b) after each purchase; in the MBG/NBD after the
+//! first as well. With j opportunities survived, j = x in one and x + 1 in the other, all their formulas are
+//! the same.
 
 use super::chunks;
 use super::process::{Process, score_of};
@@ -40,7 +42,8 @@ pub struct MbgNbd {
     pub b: f64,
 }
 
-/// The parameters of either model, with the number of opportunities to leave before the first repeat purchase.
+/// The parameters of either model, with the number of opportunities to leave before the first repeat
+/// purchase.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BetaGeometric {
     pub r: f64,
@@ -75,8 +78,8 @@ impl BetaGeometric {
         }
     }
 
-    /// The likelihood of Fader, Hardie & Lee (2005), equation 6, with the term of those still alive taken out:
-    /// `… (α+T)^−(r+x) · (1 + a/(b+j−1) · ((α+T)/(α+t_x))^(r+x))`.
+    /// The likelihood of Fader, Hardie & Lee (2005), equation 6, with the term of those still alive taken
+    /// out: `… (α+T)^−(r+x) · (1 + a/(b+j−1) · ((α+T)/(α+t_x))^(r+x))`.
     fn score(&self, data: &Summaries) -> Score {
         let BetaGeometric { r, alpha, a, b, .. } = *self;
         let (counts, since, until) = self.tables(data);
@@ -120,8 +123,8 @@ impl BetaGeometric {
     /// The numerator of Fader, Hardie & Lee (2005), equation 10, as a sum of positive terms.
     ///
     /// Purchase occasions in t weeks are negative binomial, N ~ NB(r + x, z) with z = t/(α+T+t), and of k
-    /// occasions a living customer takes `e_k = Σ_{i<k} (b+j)_i / (a+b+j)_i`. `Σ P(N = k) e_k` is the published
-    /// ₂F₁ form with its pole at a = 1 divided out, and nothing in it overflows.
+    /// occasions a living customer takes `e_k = Σ_{i<k} (b+j)_i / (a+b+j)_i`. `Σ P(N = k) e_k` is the
+    /// published ₂F₁ form with its pole at a = 1 divided out, and nothing in it overflows.
     fn expected_alive(&self, x: u32, age: f64, horizons: &[f64]) -> Vec<f64> {
         let shape = self.r + f64::from(x);
         let j = f64::from(x + self.early);
@@ -154,7 +157,8 @@ impl Taken {
     }
 }
 
-/// `Σ P(N = k) e_k` over a negative binomial N with this shape and mean `shape · odds`, outwards from its mode.
+/// `Σ P(N = k) e_k` over a negative binomial N with this shape and mean `shape · odds`, outwards from its
+/// mode.
 fn expectation(taken: &mut Taken, shape: f64, odds: f64) -> f64 {
     let z = odds / (1.0 + odds);
     let mode = ((shape - 1.0) * odds).floor().max(0.0);

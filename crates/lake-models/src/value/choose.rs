@@ -1,7 +1,8 @@
 //! Which purchase model a customer base gets, and why.
 //!
-//! Candidates are judged by how likely they make a holdout that they have not seen. A model whose dropout the data
-//! cannot tell from none is not used: its likelihood is that of the NBD, its P(alive) is anybody's guess.
+//! Candidates are judged by how likely they make a holdout that they have not seen. A model whose dropout the
+//! data cannot tell from none is not used: its likelihood is that of the NBD, its P(alive) is anybody's
+//! guess.
 
 use super::bgnbd::{BgNbd, MbgNbd};
 use super::nbd::{Nbd, Poisson};
@@ -65,8 +66,8 @@ pub struct Candidate {
     pub parameters: Vec<Parameter>,
     /// Its log-likelihood on the full data.
     pub log_likelihood: f64,
-    /// LL(calibration + holdout) − LL(calibration) at calibration parameters; `None` where that was not needed
-    /// or not possible.
+    /// LL(calibration + holdout) − LL(calibration) at calibration parameters; `None` where that was not
+    /// needed or not possible.
     pub holdout_log_likelihood: Option<f64>,
     /// Whether the fit has converged.
     pub converged: bool,
@@ -141,8 +142,8 @@ impl Purchases {
             .unwrap_or_else(|| vec![1.0; data.rows.len()])
     }
 
-    /// Expected purchases in (T, T + t] for each `t` of `horizons` (weeks): one vector per horizon, one value per
-    /// customer, in the order they came in.
+    /// Expected purchases in (T, T + t] for each `t` of `horizons` (weeks): one vector per horizon, one value
+    /// per customer, in the order they came in.
     pub fn expected_purchases(&self, data: &Summaries, horizons: &[f64]) -> Vec<Vec<f64>> {
         let by_row = match self {
             Purchases::Poisson(p) => horizons.iter().map(|t| vec![p.lambda * t; data.rows.len()]).collect(),
@@ -216,16 +217,18 @@ impl<M: Process> Fitted<M> {
 impl ModelChoice {
     /// Fits the model, or all of them and picks one.
     ///
-    /// Under `Auto` each candidate whose dropout is identified on `full` is fitted to the calibration, too, and
-    /// the one with the largest LL(calibration + holdout) − LL(calibration) at those parameters is used; on
-    /// equality the first of BG/NBD, MBG/NBD, Pareto/NBD. Both likelihoods are those of the summaries (x, t_x, T)
-    /// at the two ends. Without a holdout that all can be fitted to, the log-likelihood on `full` decides.
+    /// Under `Auto` each candidate whose dropout is identified on `full` is fitted to the calibration, too,
+    /// and the one with the largest LL(calibration + holdout) − LL(calibration) at those parameters is used;
+    /// on equality the first of BG/NBD, MBG/NBD, Pareto/NBD. Both likelihoods are those of the summaries (x,
+    /// t_x, T) at the two ends. Without a holdout that all can be fitted to, the log-likelihood on `full`
+    /// decides.
     ///
-    /// Where no dropout is identified the model is the NBD, where rates do not differ between customers either it
-    /// is the Poisson, and both say why.
+    /// Where no dropout is identified the model is the NBD, where rates do not differ between customers
+    /// either it is the Poisson, and both say why.
     ///
     /// # Errors
-    /// [`Error::Unfit`] where no time was observed; [`Error::Invalid`] for parameters out of range.
+    /// [`Error::Unfit`] where no time was observed or a likelihood is not finite; [`Error::Invalid`] for
+    /// parameters out of range.
     pub fn fit(
         self,
         params: &FitParams,
@@ -240,7 +243,7 @@ impl ModelChoice {
         }
         let nbd = params.fit::<Nbd>(full)?;
         let trial = Trial { params, full, holdout, nbd: nbd.log_likelihood };
-        let tried = trial.all(self);
+        let tried = trial.all(self)?;
         let mut candidates = vec![nbd.candidate(None, None)];
         candidates.extend(tried.iter().map(|t| t.candidate.clone()));
         let eligible: Vec<&Tried> = tried.iter().filter(|t| t.candidate.refused.is_none()).collect();
@@ -268,33 +271,33 @@ struct Tried {
 
 impl Trial<'_> {
     /// The models that the choice allows, in the order of preference.
-    fn all(&self, choice: ModelChoice) -> Vec<Tried> {
+    fn all(&self, choice: ModelChoice) -> Result<Vec<Tried>, Error> {
         let auto = choice == ModelChoice::Auto;
         let mut tried = Vec::new();
         if auto || choice == ModelChoice::BgNbd {
-            tried.extend(self.one(auto, Purchases::BgNbd));
+            tried.push(self.one(auto, Purchases::BgNbd)?);
         }
         if auto || choice == ModelChoice::MbgNbd {
-            tried.extend(self.one(auto, Purchases::MbgNbd));
+            tried.push(self.one(auto, Purchases::MbgNbd)?);
         }
         if auto || choice == ModelChoice::ParetoNbd {
-            tried.extend(self.one(auto, Purchases::ParetoNbd));
+            tried.push(self.one(auto, Purchases::ParetoNbd)?);
         }
-        tried
+        Ok(tried)
     }
 
-    fn one<M: Process>(&self, auto: bool, wrap: impl Fn(Fitted<M>) -> Purchases) -> Option<Tried> {
-        let fitted = self.params.fit::<M>(self.full).ok()?;
+    fn one<M: Process>(&self, auto: bool, wrap: impl Fn(Fitted<M>) -> Purchases) -> Result<Tried, Error> {
+        let fitted = self.params.fit::<M>(self.full)?;
         let refused = fitted.refused(self.nbd);
         let score = (auto && refused.is_none()).then(|| self.held_out(&fitted.model)).flatten();
-        Some(Tried { candidate: fitted.candidate(refused, score), purchases: wrap(fitted) })
+        Ok(Tried { candidate: fitted.candidate(refused, score), purchases: wrap(fitted) })
     }
 
     fn held_out<M: Process>(&self, near: &M) -> Option<f64> {
         let Holdout { calibration, extended } = self.holdout?;
         let fitted = self.params.fit_from(calibration, std::slice::from_ref(near)).ok()?;
         let extended = fitted.model.score(extended).value;
-        extended.is_finite().then(|| extended - fitted.log_likelihood)
+        extended.is_finite().then_some(extended - fitted.log_likelihood)
     }
 }
 

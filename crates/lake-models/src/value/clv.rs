@@ -67,8 +67,8 @@ impl ClvParams {
 
     /// Expected purchases of each customer, discounted: `Σ_k (E[Y(k)] − E[Y(k−1)]) / (1 + rate)^k`.
     ///
-    /// `expected` holds, by month end, the expected purchases until then, one value per customer. Times the order
-    /// value this is the CLV.
+    /// `expected` holds, by month end, the expected purchases until then, one value per customer. Times the
+    /// order value this is the CLV.
     pub fn discounted_purchases(&self, expected: &[Vec<f64>]) -> Vec<f64> {
         let factors = self.discount_factors();
         let of = |i: usize| {

@@ -76,8 +76,6 @@ pub struct PurchaseDays<'a, H> {
     pub days: &'a [H],
     /// The same as known at [`calibration_end`], before later returns; `None` where that cannot be told.
     pub known_at_cut: Option<&'a [H]>,
-    /// A number of each customer that stays the same from run to run.
-    pub keys: &'a [u64],
     /// The first day that is not read.
     pub as_of: i32,
 }
@@ -86,8 +84,8 @@ impl ValueParams {
     /// Chooses and fits the models, values every customer, and validates on a holdout.
     ///
     /// # Errors
-    /// [`Error::Empty`] where nobody bought before `as_of`; [`Error::Invalid`] for parameters or histories that
-    /// make no sense. What cannot be fitted becomes a simpler model, which says why.
+    /// [`Error::Empty`] where nobody bought before `as_of`; [`Error::Invalid`] for parameters or histories
+    /// that make no sense. What cannot be fitted becomes a simpler model, which says why.
     pub fn estimate<H: AsRef<[PurchaseDay]> + Sync>(
         &self,
         input: PurchaseDays<'_, H>,
@@ -107,9 +105,7 @@ impl ValueParams {
         let split = Split::new(input.known_at_cut.unwrap_or(input.days), input.days, cut, input.as_of);
         let choice = self.choose(&data, split.as_ref().ok())?;
         let order_value = OrderValue::fit(&self.fit, &known)?;
-        let kept = |(h, key): (&Option<History>, &u64)| h.map(|_| *key);
-        let keys: Vec<u64> = histories.iter().zip(input.keys).filter_map(kept).collect();
-        let mut values = self.values(&known, &keys, &data, &choice.purchases, &order_value).into_iter();
+        let mut values = self.values(&known, &data, &choice.purchases, &order_value)?.into_iter();
         let customers = histories.iter().map(|h| h.and_then(|_| values.next())).collect();
         let model = same(&choice.purchases);
         let validation = split.and_then(|split| Validation::new(&self.fit, model, &split));
@@ -123,8 +119,10 @@ impl ValueParams {
             return Err(Error::Invalid(format!("a calibration share of {}", self.calibration_share)));
         }
         let customers = input.days.len();
-        if input.keys.len() != customers || input.known_at_cut.is_some_and(|k| k.len() != customers) {
-            return Err(Error::Invalid("histories and keys are not of the same customers".to_owned()));
+        if input.known_at_cut.is_some_and(|k| k.len() != customers) {
+            return Err(Error::Invalid(
+                "the two views of the purchase days are of different customers".to_owned(),
+            ));
         }
         Ok(())
     }
@@ -139,11 +137,10 @@ impl ValueParams {
     fn values(
         &self,
         histories: &[History],
-        keys: &[u64],
         data: &Summaries,
         purchases: &Purchases,
         order_value: &OrderValue,
-    ) -> Vec<CustomerValue> {
+    ) -> Result<Vec<CustomerValue>, Error> {
         let spend: Vec<Spend> = histories.iter().map(spend_of).collect();
         let months = self.clv.month_ends();
         let ahead = self.horizons_days.iter().map(|&d| f64::from(d) / DAYS_PER_WEEK);
@@ -152,7 +149,7 @@ impl ValueParams {
         let (by_month, by_horizon) = expected.split_at(months.len());
         let discounted = self.clv.discounted_purchases(by_month);
         let p_alive = purchases.p_alive(data);
-        let intervals = Futures { data, spend: &spend, keys }.interval(&self.clv, purchases, order_value);
+        let intervals = Futures { data, spend: &spend }.interval(&self.clv, purchases, order_value)?;
         let value = |i: usize| {
             let expected_order_value = order_value.expected(spend[i]);
             CustomerValue {
@@ -164,7 +161,7 @@ impl ValueParams {
                 clv_interval: intervals[i],
             }
         };
-        (0..histories.len()).map(value).collect()
+        Ok((0..histories.len()).map(value).collect())
     }
 }
 

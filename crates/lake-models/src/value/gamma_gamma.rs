@@ -1,7 +1,7 @@
 //! What customers spend per purchase: the Gamma–Gamma model (Fader & Hardie 2013).
 //!
-//! Equations are those of "The Gamma-Gamma Model of Monetary Value". Spend and number of purchases are taken as
-//! independent; their correlation is reported so that the reader can judge.
+//! Equations are those of "The Gamma-Gamma Model of Monetary Value". Spend and number of purchases are taken
+//! as independent; their correlation is reported so that the reader can judge.
 
 use statrs::function::erf::erfc;
 
@@ -174,7 +174,8 @@ fn thinned(rows: &[Row], limit: usize) -> Option<Vec<Row>> {
     (rows.len() > limit).then(|| (0..limit).map(pick).collect())
 }
 
-/// The log-likelihood of Fader & Hardie (2013), equation 1a, and its gradient in `ln p`, `ln(q − 1)` and `ln v`.
+/// The log-likelihood of Fader & Hardie (2013), equation 1a, and its gradient in `ln p`, `ln(q − 1)` and `ln
+/// v`.
 fn score(theta: &[f64], rows: &[Row], levels: &[f64], share: f64) -> Score {
     let e = exps(theta);
     let (p, q, v) = (e[0], 1.0 + e[1], e[2]);

@@ -1,9 +1,10 @@
 //! The integral of the Pareto/NBD likelihood, for all customers at once.
 //!
-//! Customers of one x share the integrand `f(t) = (α+t)^−(r+x) (β+t)^−(s+1)`, and their t_x and T repeat. So f is
-//! integrated once between neighbouring times of each x, added up from the latest time backwards, and a customer's
-//! integral over (t_x, T] is the difference of two sums. As f falls, that difference keeps all but the digits of
-//! (T_max − t_x) / (T − t_x). Every sum is relative to f at its own left end, so nothing over- or underflows.
+//! Customers of one x share the integrand `f(t) = (α+t)^−(r+x) (β+t)^−(s+1)`, and their t_x and T repeat. So
+//! f is integrated once between neighbouring times of each x, added up from the latest time backwards, and a
+//! customer's integral over (t_x, T] is the difference of two sums. As f falls, that difference keeps all but
+//! the digits of (T_max − t_x) / (T − t_x). Every sum is relative to f at its own left end, so nothing over-
+//! or underflows.
 
 use std::ops::Range;
 
@@ -34,7 +35,8 @@ pub(crate) struct Integral {
     pub slopes: [f64; 4],
 }
 
-/// Integrals from a time on, relative to f there: of f, and of f times `ln(α+t)`, `1/(α+t)`, `ln(β+t)`, `1/(β+t)`.
+/// Integrals from a time on, relative to f there: of f, and of f times `ln(α+t)`, `1/(α+t)`, `ln(β+t)`,
+/// `1/(β+t)`.
 type Sums = [f64; 5];
 
 /// The parameters of f at one x.
@@ -126,7 +128,8 @@ impl Integrand {
         -self.k * (self.alpha + t).ln() - self.m * (self.beta + t).ln()
     }
 
-    /// Integrates from `from` to `to`, relative to f(from): Gauss–Legendre over stretches short enough for it.
+    /// Integrates from `from` to `to`, relative to f(from): Gauss–Legendre over stretches short enough for
+    /// it.
     fn over(&self, from: f64, to: f64) -> Sums {
         let mut sums = [0.0; 5];
         let (mut left, mut fallen) = (from, 0.0);
@@ -158,8 +161,8 @@ impl Integrand {
     }
 }
 
-/// The shortest rule whose error stays under 1e-13, given how far `ln f` falls over the stretch and how long the
-/// stretch is against its distance from the singularity.
+/// The shortest rule whose error stays under 1e-13, given how far `ln f` falls over the stretch and how long
+/// the stretch is against its distance from the singularity.
 fn rule(fall: f64, length: f64) -> &'static [(f64, f64)] {
     if fall <= 0.08 && length <= 0.03 {
         &GAUSS_3

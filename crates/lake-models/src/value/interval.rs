@@ -1,15 +1,15 @@
 //! Between which amounts a customer's discounted spend will lie, nine times in ten: a parametric bootstrap.
 //!
-//! The interval is one of the money that will come in, not of its expectation: it is wide for one customer even
-//! where a million others pin the parameters down. Each future draws
+//! The interval is one of the money that will come in, not of its expectation: it is wide for one customer
+//! even where a million others pin the parameters down. Each future draws
 //! 1. the parameters from their asymptotic normal distribution (in logarithms),
-//! 2. whether the customer is alive, the purchase rate λ, the dropout (p or μ) and the spend rate ν from their
-//!    posterior given the history and these parameters,
+//! 2. whether the customer is alive, the purchase rate λ, the dropout (p or μ) and the spend rate ν from
+//!    their posterior given the history and these parameters,
 //! 3. the number of purchases in the months ahead, how long they go on, and what they cost.
 //!
-//! A customer who will most likely not buy again has an interval from 0 to 0, and an expectation, the average of
-//! many zeros and a few amounts, above it. Chance comes from the seed and the customer's key alone, so that
-//! neither the order of the customers nor the number of threads matters.
+//! A customer who will most likely not buy again has an interval from 0 to 0, and an expectation, the average
+//! of many zeros and a few amounts, above it. Chance comes from the seed and the customer's history alone:
+//! equal customers have equal intervals, and neither their order nor the number of threads matters.
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -22,11 +22,12 @@ use super::gamma_gamma::Spend;
 use super::process::{exps, logs};
 use super::spend::OrderValue;
 use super::summary::Summaries;
+use crate::Error;
 use crate::optimise::{Matrix, cholesky, multiply};
 
 /// The largest step of a logarithm that a parameter draw may take: the normal approximation ends somewhere.
 const LONGEST_STEP: f64 = 1.0;
-/// The stream of the parameter draws; customers' keys are hashed, and none is likely to meet it.
+/// The stream of the parameter draws; no customer's hash is likely to meet it.
 const PARAMETER_STREAM: u64 = u64::MAX;
 
 /// The customers whose futures are simulated, in any order.
@@ -36,8 +37,6 @@ pub struct Futures<'a> {
     pub data: &'a Summaries,
     /// What they spend, in the same order.
     pub spend: &'a [Spend],
-    /// A number of each customer that stays the same from run to run, such as the identifier or a hash of it.
-    pub keys: &'a [u64],
 }
 
 /// How a customer's purchases come to an end.
@@ -70,27 +69,62 @@ struct Drawn {
 
 impl Futures<'_> {
     /// The 5 % and the 95 % quantile of the discounted spend of each customer.
-    pub fn interval(&self, params: &ClvParams, purchases: &Purchases, value: &OrderValue) -> Vec<[f64; 2]> {
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for parameters out of range, or where customers and spend are not equally many.
+    pub fn interval(
+        &self,
+        params: &ClvParams,
+        purchases: &Purchases,
+        value: &OrderValue,
+    ) -> Result<Vec<[f64; 2]>, Error> {
+        params.check()?;
+        let customers = self.data.row_of.len();
+        if self.spend.len() != customers {
+            return Err(Error::Invalid(format!(
+                "the spend of {} for {customers} customers",
+                self.spend.len()
+            )));
+        }
         let drawn = draw_models(params, purchases, value, self.data);
         let worth = Worth::new(params);
-        let future = |i: usize| {
-            let row = &self.data.rows[self.data.row_of[i] as usize];
-            let x = f64::from(self.data.frequencies[row.x as usize]);
-            let customer = Seen {
-                row: self.data.row_of[i] as usize,
-                x,
-                age: self.data.ages[row.t as usize],
-                spend: self.spend[i],
-            };
+        let mut order: Vec<usize> = (0..customers).collect();
+        order.par_sort_unstable_by_key(|&i| self.identity(i));
+        let equal: Vec<&[usize]> = order.chunk_by(|&a, &b| self.identity(a) == self.identity(b)).collect();
+        let future = |equal: &&[usize]| {
+            let customer = self.seen(equal[0]);
             let mut rng = ChaCha8Rng::seed_from_u64(params.seed);
-            rng.set_stream(self.keys[i]);
-            let expected = value.expected(self.spend[i]);
+            rng.set_stream(customer.stream());
+            let expected = value.expected(customer.spend);
             let draw = |d: u32| {
                 drawn[d as usize % drawn.len()].discounted_spend(&customer, expected, &worth, &mut rng)
             };
             quantiles((0..params.draws).map(draw).collect())
         };
-        (0..self.spend.len()).into_par_iter().with_min_len(256).map(future).collect()
+        let found: Vec<[f64; 2]> = equal.par_iter().with_min_len(64).map(future).collect();
+        let mut intervals = vec![[0.0; 2]; customers];
+        for (equal, found) in equal.iter().zip(found) {
+            equal.iter().for_each(|&i| intervals[i] = found);
+        }
+        Ok(intervals)
+    }
+
+    /// What tells customers apart: their unique row and their mean spend.
+    fn identity(&self, i: usize) -> (u32, u64) {
+        (self.data.row_of[i], self.spend[i].mean.to_bits())
+    }
+
+    fn seen(&self, i: usize) -> Seen {
+        let at = self.data.row_of[i] as usize;
+        let row = &self.data.rows[at];
+        let (age, since) = (self.data.ages[row.t as usize], self.data.recencies[row.t_x as usize]);
+        Seen {
+            row: at,
+            x: f64::from(self.data.frequencies[row.x as usize]),
+            since,
+            age,
+            spend: self.spend[i],
+        }
     }
 }
 
@@ -98,8 +132,25 @@ impl Futures<'_> {
 struct Seen {
     row: usize,
     x: f64,
+    /// t_x.
+    since: f64,
+    /// T.
     age: f64,
     spend: Spend,
+}
+
+impl Seen {
+    /// The stream of chance of such a customer: a hash of the history (the finaliser of SplitMix64, Steele et
+    /// al. 2014).
+    fn stream(&self) -> u64 {
+        let parts = [self.x, self.since, self.age, self.spend.mean];
+        parts.iter().fold(0, |hash: u64, part| {
+            let mut z = (hash ^ part.to_bits()).wrapping_add(0x9e37_79b9_7f4a_7c15);
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        })
+    }
 }
 
 impl Drawn {

@@ -1,10 +1,11 @@
 //! Customer lifetime value: who is still a customer, how often they will buy, and what that is worth.
 //!
 //! [`ValueParams::estimate`] goes the whole way from purchase days to values; the parts stand alone as well.
-//! Modules stand in the order of the data: histories become [`Summaries`], a purchase [`Process`] is fitted to
-//! them and chosen by [`ModelChoice`], [`OrderValue`] says what a purchase costs, [`ClvParams`] and [`Futures`]
-//! put both together, and [`Validation`] holds them against what came. Time is in weeks, money in the unit of the
-//! input. Nothing here returns NaN: what cannot be fitted is an [`crate::Error`] or a simpler model with a reason.
+//! Modules stand in the order of the data: histories become [`Summaries`], a purchase [`Process`] is fitted
+//! to them and chosen by [`ModelChoice`], [`OrderValue`] says what a purchase costs, [`ClvParams`] and
+//! [`Futures`] put both together, and [`Validation`] holds them against what came. Time is in weeks, money in
+//! the unit of the input. Nothing here returns NaN: what cannot be fitted is an [`crate::Error`] or a simpler
+//! model with a reason.
 
 mod chunks;
 mod summary;

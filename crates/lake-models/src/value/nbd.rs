@@ -1,4 +1,5 @@
-//! Purchases without dropout: the negative binomial (NBD, Ehrenberg 1959) and its limit of equal rates, Poisson.
+//! Purchases without dropout: the negative binomial (NBD, Ehrenberg 1959) and its limit of equal rates,
+//! Poisson.
 
 use super::chunks;
 use super::process::{Process, score_of};

@@ -82,14 +82,15 @@ impl Process for ParetoNbd {
         (0..data.rows.len()).into_par_iter().with_min_len(1024).map(p_alive).collect()
     }
 
-    /// Fader & Hardie (2005), equation 41, without its factor P(alive); the pole at s = 1 is divided out.
+    /// The conditional expectation of Fader & Hardie (2005) without its factor P(alive); the pole at s = 1 is divided
+    /// out.
     fn expected_alive(&self, x: u32, age: f64, horizons: &[f64]) -> Vec<f64> {
         let rate = (self.r + f64::from(x)) / (self.alpha + age);
         let beta = self.beta + age;
         horizons.iter().map(|t| rate * beta * decay_integral(self.s - 1.0, (t / beta).ln_1p())).collect()
     }
 
-    /// Fader & Hardie (2005), equation 17.
+    /// E[X(t)] of Fader & Hardie (2005): the same at x = 0 and T = 0.
     fn expected_new(&self, t: f64) -> f64 {
         self.expected_alive(0, 0.0, &[t])[0]
     }

@@ -1,7 +1,7 @@
 //! What the purchase models have in common, and how each is fitted.
 //!
-//! A model is a struct of its parameters. It says how likely customers are, how likely each is still alive, and
-//! what one who is alive will buy; fitting, errors and predictions are then the same for all.
+//! A model is a struct of its parameters. It says how likely customers are, how likely each is still alive,
+//! and what one who is alive will buy; fitting, errors and predictions are then the same for all.
 
 use rayon::prelude::*;
 
@@ -36,7 +36,8 @@ pub trait Process: Sized + Sync + Clone {
     /// P(alive) at T, one per unique row.
     fn p_alive_by_row(&self, data: &Summaries) -> Vec<f64>;
 
-    /// Expected purchases in `(age, age + t]` of a customer known to be alive, for each `t` of `horizons` (weeks).
+    /// Expected purchases in `(age, age + t]` of a customer known to be alive, for each `t` of `horizons`
+    /// (weeks).
     fn expected_alive(&self, x: u32, age: f64, horizons: &[f64]) -> Vec<f64>;
 
     /// Expected repeat purchases of a new customer in `t` weeks, E\[X(t)\].
@@ -47,8 +48,8 @@ pub trait Process: Sized + Sync + Clone {
         data.spread(&self.p_alive_by_row(data))
     }
 
-    /// Expected purchases in (T, T + t] given each customer's history: one vector per horizon (weeks), one value
-    /// per customer, in the order they came in.
+    /// Expected purchases in (T, T + t] given each customer's history: one vector per horizon (weeks), one
+    /// value per customer, in the order they came in.
     fn expected_purchases(&self, data: &Summaries, horizons: &[f64]) -> Vec<Vec<f64>> {
         let by_row = expected_by_row(self, data, horizons);
         by_row.iter().map(|values| data.spread(values)).collect()
@@ -93,8 +94,8 @@ impl FitParams {
     /// Fits a model by maximum likelihood.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for parameters out of range; [`Error::Unfit`] where no time was observed, nobody has
-    /// bought twice, or the likelihood is nowhere finite.
+    /// [`Error::Invalid`] for parameters out of range; [`Error::Unfit`] where no time was observed, nobody
+    /// has bought twice, or the likelihood is nowhere finite.
     pub fn fit<M: Process>(&self, data: &Summaries) -> Result<Fitted<M>, Error> {
         self.fit_from::<M>(data, &[])
     }

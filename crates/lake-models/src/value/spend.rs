@@ -1,4 +1,5 @@
-//! What a purchase of each customer is expected to cost: Gamma–Gamma, or plain means where that cannot be fitted.
+//! What a purchase of each customer is expected to cost: Gamma–Gamma, or plain means where that cannot be
+//! fitted.
 
 use super::gamma_gamma::{FittedSpend, GammaGamma, Spend};
 use super::process::FitParams;

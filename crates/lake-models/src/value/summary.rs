@@ -1,7 +1,7 @@
 //! What the purchase models read of a customer, and many customers as weighted unique rows.
 //!
-//! The convention is that of Fader & Hardie: several purchases on a day are one, the first purchase is no repeat,
-//! and time starts with it. Days enter as whole numbers, models work in weeks.
+//! The convention is that of Fader & Hardie: several purchases on a day are one, the first purchase is no
+//! repeat, and time starts with it. Days enter as whole numbers, models work in weeks.
 
 use std::sync::OnceLock;
 
@@ -9,6 +9,9 @@ use rayon::prelude::*;
 
 use super::grid::PurchaseGrid;
 use crate::Error;
+
+/// The farthest day number, so that differences of days are whole numbers of 32 bits.
+const FARTHEST_DAY: u32 = 100_000_000;
 
 /// Days in the unit of time of every model.
 pub const DAYS_PER_WEEK: f64 = 7.0;
@@ -56,10 +59,14 @@ impl History {
     /// `days` stands in order, one entry a day. A day whose net spend is not positive is no purchase day.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where the days are out of order or an amount is not finite.
+    /// [`Error::Invalid`] where the days are out of order or range, or an amount is not finite.
     pub fn as_of(days: &[PurchaseDay], as_of: i32) -> Result<Option<History>, Error> {
         if let Some(pair) = days.windows(2).find(|pair| pair[0].day >= pair[1].day) {
             return Err(Error::Invalid(format!("day {} follows day {}", pair[1].day, pair[0].day)));
+        }
+        let ends = [Some(as_of), days.first().map(|d| d.day), days.last().map(|d| d.day)];
+        if let Some(far) = ends.into_iter().flatten().find(|day| day.unsigned_abs() > FARTHEST_DAY) {
+            return Err(Error::Invalid(format!("day {far} is out of range")));
         }
         if let Some(bad) = days.iter().find(|d| !d.net_spend.is_finite()) {
             return Err(Error::Invalid(format!("net spend {} on day {}", bad.net_spend, bad.day)));
@@ -117,8 +124,8 @@ impl Summaries {
     /// Checks and collapses `customers`.
     ///
     /// # Errors
-    /// [`Error::Empty`] for nobody; [`Error::Invalid`] for the first customer (by position) whose times are not
-    /// finite with `0 ≤ t_x ≤ T`, or who has `t_x > 0` exactly when `x = 0`.
+    /// [`Error::Empty`] for nobody; [`Error::Invalid`] for the first customer (by position) whose times are
+    /// not finite with `0 ≤ t_x ≤ T`, or who has `t_x > 0` exactly when `x = 0`.
     pub fn new(customers: &[Customer]) -> Result<Self, Error> {
         if customers.is_empty() {
             return Err(Error::Empty("there are no customers".to_owned()));
@@ -191,10 +198,10 @@ impl Summaries {
                 rows.push(Row { weight: (picked - before) as f64 * step, ..*row });
             }
         }
-        let (frequencies, recencies, ages) =
-            (self.frequencies.clone(), self.recencies.clone(), self.ages.clone());
-        let customers = self.customers;
-        let row_of = Vec::new();
+        let frequencies = keep_used(&self.frequencies, rows.iter_mut().map(|r| &mut r.x));
+        let recencies = keep_used(&self.recencies, rows.iter_mut().map(|r| &mut r.t_x));
+        let ages = keep_used(&self.ages, rows.iter_mut().map(|r| &mut r.t));
+        let (customers, row_of) = (self.customers, Vec::new());
         Some(Summaries { rows, frequencies, recencies, ages, row_of, customers, grid: OnceLock::new() })
     }
 
@@ -221,6 +228,20 @@ fn check(c: &Customer) -> Result<(), &'static str> {
     } else {
         Ok(())
     }
+}
+
+/// The levels that are in use, to which `places` then point.
+fn keep_used<'a, T: Copy>(levels: &[T], places: impl Iterator<Item = &'a mut u32>) -> Vec<T> {
+    let mut kept = Vec::new();
+    let mut moved = vec![None; levels.len()];
+    for place in places {
+        let level = *place as usize;
+        *place = *moved[level].get_or_insert_with(|| {
+            kept.push(levels[level]);
+            (kept.len() - 1) as u32
+        });
+    }
+    kept
 }
 
 /// The distinct values, ascending.

@@ -1,4 +1,5 @@
-//! How good predictions are on customers' later purchases: general measures, and the split that they are taken on.
+//! How good predictions are on customers' later purchases: general measures, and the split that they are
+//! taken on.
 
 use super::choose::{ModelChoice, Purchases};
 use super::process::FitParams;
@@ -28,8 +29,8 @@ impl Accuracy {
     /// Holds `predicted` against `actual`, customer by customer, in the same unit.
     ///
     /// # Errors
-    /// [`Error::Empty`] for no customers; [`Error::Invalid`] for lengths that differ, values that are not finite,
-    /// or a negative actual value.
+    /// [`Error::Empty`] for no customers; [`Error::Invalid`] for lengths that differ, values that are not
+    /// finite, or a negative actual value.
     pub fn of(predicted: &[f64], actual: &[f64]) -> Result<Self, Error> {
         check(predicted, actual)?;
         let n = actual.len() as f64;
@@ -64,9 +65,9 @@ fn check(predicted: &[f64], actual: &[f64]) -> Result<(), Error> {
 
 /// The normalised Gini coefficient of an order: 1 for the perfect one, 0 for chance, −1 for its reverse.
 ///
-/// The area between the diagonal and the concentration curve (share of `actual` against share of customers, from
-/// the highest `predicted` down), divided by that of the perfect order. Customers of equal prediction share what
-/// they brought. `None` where all actual values are equal.
+/// The area between the diagonal and the concentration curve (share of `actual` against share of customers,
+/// from the highest `predicted` down), divided by that of the perfect order. Customers of equal prediction
+/// share what they brought. `None` where all actual values are equal.
 pub fn gini(predicted: &[f64], actual: &[f64]) -> Option<f64> {
     let perfect = concentration(actual, actual)?;
     let gini = concentration(predicted, actual)? / perfect;
@@ -86,10 +87,11 @@ fn concentration(predicted: &[f64], actual: &[f64]) -> Option<f64> {
     (total > 0.0).then_some(area - 1.0)
 }
 
-/// The share of `actual` that the tenth of customers with the highest `predicted` brought, divided by a tenth.
+/// The share of `actual` that the tenth of customers with the highest `predicted` brought, divided by a
+/// tenth.
 ///
-/// Where a tenth cuts through customers of equal prediction, or through a customer, it takes its part of them.
-/// `None` where nothing came.
+/// Where a tenth cuts through customers of equal prediction, or through a customer, it takes its part of
+/// them. `None` where nothing came.
 pub fn top_decile_lift(predicted: &[f64], actual: &[f64]) -> Option<f64> {
     let total: f64 = actual.iter().sum();
     let mut room = actual.len() as f64 / 10.0;
@@ -157,9 +159,9 @@ pub fn calibration_end(first_day: i32, as_of: i32, share: f64) -> i32 {
 impl Split {
     /// Splits purchase days at `cut`: calibration before it, holdout from it until the day before `as_of`.
     ///
-    /// `known_then` are the purchase days as they were known at the cut, `known_now` as they are now, customer by
-    /// customer; they differ where later returns have lowered what was spent before. Pass the same twice where
-    /// that cannot be told.
+    /// `known_then` are the purchase days as they were known at the cut, `known_now` as they are now,
+    /// customer by customer; they differ where later returns have lowered what was spent before. Pass the
+    /// same twice where that cannot be told.
     ///
     /// # Errors
     /// [`Error::Invalid`] for lengths that differ, histories out of order, or `cut` outside of the span;
