@@ -150,9 +150,9 @@ async fn a_layer_may_be_built_ahead_of_the_layers_above_it() {
         summary.judgement.balances.iter().map(|book| book.name.as_str()).collect::<Vec<_>>(),
         [
             "files → bronze.online_retail",
-            "silver.transactions → silver.invoices",
-            "silver.transactions → silver.price_points",
-            "bronze.online_retail → silver.transactions",
+            "silver.transactions → silver.invoices (lines)",
+            "silver.transactions → silver.price_points (lines)",
+            "bronze.online_retail → silver.transactions (received)",
         ]
     );
     assert_eq!(fresh.run().await.unwrap().judgement.balances.len(), 5);

@@ -9,6 +9,7 @@ mod expectations;
 mod faults;
 mod increments;
 mod ingestion;
+mod maintenance;
 mod mutation;
 mod slt;
 mod support;
