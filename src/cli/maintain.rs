@@ -44,7 +44,8 @@ pub async fn optimize(lake: Lake, args: OptimizeArgs) -> Result<()> {
 /// Remove files that no publication within the retention needs; only shows them unless told to apply.
 ///
 /// What was published within the retention, and the newest publication, can be read and rolled back to
-/// afterwards; older publications no longer.
+/// afterwards; older publications no longer. On an object store, where runs cannot be kept out meanwhile,
+/// files of the last day stay.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   lake vacuum                          what would go
@@ -107,7 +108,7 @@ pub async fn history(lake: Lake, args: HistoryArgs) -> Result<()> {
             entry.operation.to_lowercase(),
             entry.record.as_ref().map_or(String::new(), |record| print::count(record.rows)),
             entry.record.as_ref().map_or("another program".into(), |record| record.run_id.clone()),
-            if past.published_by.is_empty() { String::new() } else { "yes".into() },
+            if past.is_published { "yes".into() } else { String::new() },
             inputs.join(", "),
         ]
     });

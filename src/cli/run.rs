@@ -68,9 +68,7 @@ pub fn print_summary(summary: &Summary) -> Result<()> {
         print::line(describe(ingested))?;
     }
     let rejected = |outcome: &TableOutcome| {
-        let twin = format!("{}_rejected", outcome.table.table);
-        let twin =
-            summary.tables.iter().find(|t| t.table.layer == outcome.table.layer && t.table.table == twin);
+        let twin = summary.tables.iter().find(|t| t.table == outcome.table.rejected());
         twin.filter(|_| outcome.action != Action::Skipped)
             .map_or(String::new(), |twin| print::count(twin.rows))
     };

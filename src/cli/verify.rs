@@ -2,7 +2,6 @@
 
 use clap::Args;
 use lake::error::{Error, Result};
-use lake::quality::Balance;
 use lake::run::Lake;
 
 use super::{print, run::print_balances};
@@ -41,6 +40,8 @@ pub async fn verify(lake: Lake, args: VerifyArgs) -> Result<()> {
 }
 
 /// Hold what is published against its contracts, its books and the audits, reading the stored rows.
+///
+/// Books, audits and expectations that look at several tables are asked when one of them is selected.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   lake test
@@ -68,14 +69,5 @@ pub async fn test(lake: Lake, args: TestArgs) -> Result<()> {
     });
     print::line(print::table(&["table", "expectation", "", "violations", "for example"], &[3], rows))?;
     print_balances(&judgement.balances)?;
-    judgement.balances.iter().try_for_each(Balance::check)?;
-    let is_failure = |verdict: &&lake::quality::Verdict| verdict.check().is_err();
-    match judgement.verdicts.iter().find(is_failure) {
-        None => Ok(()),
-        Some(verdict) => Err(Error::data(format!(
-            "`{}` fails `{}` in {} rows",
-            verdict.table, verdict.name, verdict.failed
-        ))
-        .detail(format!("all of them: {}", verdict.query))),
-    }
+    judgement.check()
 }

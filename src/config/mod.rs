@@ -272,6 +272,11 @@ fn check(settings: &Settings) -> Result<()> {
             "settings `write.row_group_rows` and `write.target_file_mb` must be positive",
         ));
     }
+    if settings.maintenance.compact_files < 2 || settings.maintenance.checkpoint_commits == 0 {
+        return Err(Error::invalid(
+            "`maintenance.compact_files` must be at least 2 and `maintenance.checkpoint_commits` at least 1",
+        ));
+    }
     settings.models.check()?;
     memory_limit(&settings.memory_limit).map(|_| ())
 }

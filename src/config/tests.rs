@@ -56,6 +56,13 @@ fn a_value_of_another_type_is_refused() {
     let error =
         Config::load(project(&[]).path(), &variables(&[("LAKE_MEMORY_LIMIT", "lots")]), &[]).unwrap_err();
     assert_eq!(error.message(), "setting `memory_limit` cannot be `lots`");
+    for maintenance in [("LAKE_MAINTENANCE_COMPACT_FILES", "1"), ("LAKE_MAINTENANCE_CHECKPOINT_COMMITS", "0")]
+    {
+        let error = Config::load(project(&[]).path(), &variables(&[maintenance]), &[]).unwrap_err();
+        assert!(
+            error.message().ends_with("must be at least 2 and `maintenance.checkpoint_commits` at least 1")
+        );
+    }
 }
 
 #[test]

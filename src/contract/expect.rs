@@ -5,7 +5,6 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field};
 use indexmap::IndexMap;
 use serde::Deserialize;
-use serde::de::Error as _;
 
 use super::{Column, TableName};
 
@@ -66,7 +65,6 @@ pub struct References {
     /// The column.
     pub column: String,
     /// The other table.
-    #[serde(deserialize_with = "table_name")]
     pub table: TableName,
     /// Its column; the same name when nothing is said.
     pub to: Option<String>,
@@ -99,7 +97,6 @@ pub struct SumEquals {
     /// An expression over this table's rows.
     pub column: String,
     /// The other table.
-    #[serde(deserialize_with = "table_name")]
     pub table: TableName,
     /// An expression over its rows; the same when nothing is said.
     pub of: Option<String>,
@@ -113,13 +110,12 @@ pub struct SumEquals {
 #[serde(deny_unknown_fields)]
 pub struct Reconcile {
     /// The table it is made from.
-    #[serde(deserialize_with = "table_name")]
     pub against: TableName,
     /// Which of that table's rows count; all when nothing is said.
     #[serde(rename = "where")]
     pub filter: Option<String>,
     /// Tables that hold rows of `against` as they were, set aside: what is in them counts as come out.
-    #[serde(default, deserialize_with = "table_names")]
+    #[serde(default)]
     pub with: Vec<TableName>,
     /// The amounts by name.
     pub amounts: IndexMap<String, Amount>,
@@ -140,7 +136,7 @@ pub struct Amount {
 struct ExpectationText {
     #[serde(rename = "where")]
     condition: Option<String>,
-    /// Whether NULL, where the condition cannot be decided, violates it.
+    /// Whether NULL, where it cannot be decided, violates it.
     #[serde(default)]
     null_violates: bool,
     not_null: Option<String>,
@@ -168,7 +164,7 @@ impl TryFrom<ExpectationText> for Expectation {
         let checks = [
             text.condition.map(|condition| Check::Row(condition, text.null_violates)),
             text.not_null.map(|column| Check::Row(format!("{column} is not null"), true)),
-            text.accepted_values.map(|accepted| Check::Row(accepted.condition(), false)),
+            text.accepted_values.map(|accepted| Check::Row(accepted.condition(), text.null_violates)),
             text.unique.map(Check::Unique),
             text.references.map(Check::References),
             text.row_count.map(Check::RowCount),
@@ -183,6 +179,9 @@ impl TryFrom<ExpectationText> for Expectation {
         };
         if text.severity == Severity::Quarantine && !matches!(check, Check::Row(..)) {
             return Err("only an expectation about single rows can put them into quarantine".into());
+        }
+        if text.null_violates && !matches!(check, Check::Row(..)) {
+            return Err("`null_violates` is about single rows".into());
         }
         Ok(Expectation { check, severity: text.severity })
     }
@@ -237,17 +236,4 @@ pub fn quarantine_columns() -> Vec<Column> {
 
 fn zero() -> String {
     "0".into()
-}
-
-fn table_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<TableName, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    TableName::parse(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is not a table's name")))
-}
-
-fn table_names<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<TableName>, D::Error> {
-    let texts = Vec::<String>::deserialize(deserializer)?;
-    let name = |text: &String| {
-        TableName::parse(text).ok_or_else(|| D::Error::custom(format!("`{text}` is not a table's name")))
-    };
-    texts.iter().map(name).collect()
 }

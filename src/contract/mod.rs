@@ -53,7 +53,8 @@ impl Layer {
 }
 
 /// `layer.table`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[serde(try_from = "String")]
 pub struct TableName {
     /// The layer.
     pub layer: Layer,
@@ -72,6 +73,19 @@ impl TableName {
         let (layer, table) = text.split_once('.')?;
         let layer = Layer::ALL.into_iter().find(|l| l.as_str() == layer)?;
         Some(TableName::new(layer, table))
+    }
+
+    /// The table of the rows that were kept out of this one.
+    pub fn rejected(&self) -> Self {
+        TableName::new(self.layer, format!("{}_rejected", self.table))
+    }
+}
+
+impl TryFrom<String> for TableName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        TableName::parse(&text).ok_or_else(|| format!("`{text}` is not a table's name"))
     }
 }
 
@@ -214,6 +228,12 @@ fn check(path: &Path, text: &str, contract: &ContractText) -> Result<()> {
                 Error::invalid(format!("column `{name}` is not named in snake_case")).detail(at(name))
             );
         }
+    }
+    if contract.key.is_empty() {
+        let error = Error::invalid("no column identifies a row").detail(at("key"));
+        return Err(
+            error.hint("name the columns of `key`; they stand for the rows that violate an expectation")
+        );
     }
     for name in &contract.key {
         if !contract.columns.contains_key(name) {

@@ -50,6 +50,18 @@ fn the_canonical_form_sees_meaning_and_not_layout() {
 }
 
 #[test]
+fn null_violates_what_a_column_accepts_only_when_it_is_said() {
+    let accepted = "accepted_values = { column = \"net\", values = [1] }";
+    for (text, violation) in [
+        (accepted.to_string(), "not (net in (1))"),
+        (format!("{accepted}\nnull_violates = true"), "(net in (1)) is not true"),
+    ] {
+        let contract = parse_text(&DAILY.replace("where = \"net > 0\"", &text)).unwrap();
+        assert_eq!(contract.expectations["net_is_positive"].violation().unwrap(), violation);
+    }
+}
+
+#[test]
 fn names_of_tables_are_layer_and_table() {
     assert_eq!(TableName::parse("silver.products").unwrap().to_string(), "silver.products");
     assert_eq!(TableName::parse("other.runs"), None);

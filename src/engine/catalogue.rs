@@ -1,6 +1,6 @@
 //! What names mean to a session: tables at fixed versions, mappings, the parameters of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, RwLock};
 
@@ -24,7 +24,7 @@ enum Entry {
     /// A Delta table at a version, opened when it is first asked for.
     Delta { store: Store, name: TableName, version: Option<Version> },
     /// An opened Delta table, or the rows of some of its files.
-    Rows { table: Box<Table>, files: Option<Vec<String>> },
+    Rows { table: Box<Table>, files: Option<BTreeSet<String>> },
     /// A table that is there.
     Ready(Arc<dyn TableProvider>),
     /// A mapping, read when it is first asked for.
@@ -60,21 +60,14 @@ impl Catalogue {
         self.set(name.layer.as_str(), &name.table, entry);
     }
 
-    /// The name of `table` means its rows, if it has any version.
-    pub fn open_if_built(&self, table: &Table) {
-        if table.version().is_some() {
-            self.open(table);
-        }
-    }
-
     /// The name of `table` means its rows at the version it was opened at.
     pub fn open(&self, table: &Table) {
         self.set_rows(table, None);
     }
 
     /// The name of `table` means those of its rows that lie in the files of these names.
-    pub fn open_files(&self, table: &Table, files: &[String]) {
-        self.set_rows(table, Some(files.to_vec()));
+    pub fn open_files(&self, table: &Table, files: &BTreeSet<String>) {
+        self.set_rows(table, Some(files.clone()));
     }
 
     /// `name` means no rows, and the engine knows it.
@@ -89,7 +82,7 @@ impl Catalogue {
         Ok(())
     }
 
-    fn set_rows(&self, table: &Table, files: Option<Vec<String>>) {
+    fn set_rows(&self, table: &Table, files: Option<BTreeSet<String>>) {
         let entry = Entry::Rows { table: Box::new(table.clone()), files };
         self.set(table.name().layer.as_str(), &table.name().table, entry);
     }

@@ -3,12 +3,11 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, TableFactor, TableVersion, Value, VisitMut, VisitorMut,
-};
-use datafusion::sql::sqlparser::dialect::{DatabricksDialect, GenericDialect};
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::sqlparser::ast::{Ident, TableAlias, TableFactor, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer, Word};
 
 use crate::contract::TableName;
 use crate::error::{Error, Result};
@@ -35,104 +34,95 @@ pub enum At {
 
 /// The statement of a question, and the earlier versions it names; none when it names no version.
 pub fn versions(query: &str) -> Result<Option<(Statement, Vec<Asked>)>> {
-    let Some(text) = without_for(query) else { return Ok(None) };
-    let mut parser = DFParserBuilder::new(text.as_str()).with_dialect(&DatabricksDialect {}).build()?;
-    let mut statements = parser.parse_statements()?;
+    let Some((text, asked)) = renamed(query)? else { return Ok(None) };
+    let mut statements = DFParser::parse_sql(&text)?;
     let (Some(mut statement), true) = (statements.pop_front(), statements.is_empty()) else {
         return Err(Error::invalid("expected one query"));
     };
-    let mut collect = Collect::default();
-    let visited = match &mut statement {
-        Statement::Statement(inner) => inner.visit(&mut collect),
-        Statement::Explain(explain) => match explain.statement.as_mut() {
-            Statement::Statement(inner) => inner.visit(&mut collect),
-            _ => ControlFlow::Continue(()),
-        },
-        _ => ControlFlow::Continue(()),
+    let inner = match &mut statement {
+        Statement::Explain(explain) => explain.statement.as_mut(),
+        statement => statement,
     };
-    match visited {
-        ControlFlow::Break(error) => Err(error),
-        ControlFlow::Continue(()) => Ok(Some((statement, collect.asked))),
+    if let Statement::Statement(inner) = inner {
+        let _ = inner.visit(&mut OwnNames(&asked));
     }
+    Ok(Some((statement, asked)))
 }
 
-/// The text without the `for` before a version; none when it names no version.
-fn without_for(query: &str) -> Option<String> {
-    let tokens = Tokenizer::new(&GenericDialect {}, query).with_unescape(false).tokenize().ok()?;
-    let is = |token: Option<&&Token>, words: &[&str]| {
-        matches!(token, Some(Token::Word(word)) if word.quote_style.is_none()
-            && words.iter().any(|w| word.value.eq_ignore_ascii_case(w)))
+/// The text with another name for each table at a version, so that no dialect need know of versions, and what
+/// these names stand for; none when there are none.
+fn renamed(query: &str) -> Result<Option<(String, Vec<Asked>)>> {
+    let tokens = Tokenizer::new(&GenericDialect {}, query).with_unescape(false).tokenize();
+    let Ok(mut tokens) = tokens else { return Ok(None) };
+    let places: Vec<usize> =
+        (0..tokens.len()).filter(|i| !matches!(tokens[*i], Token::Whitespace(_))).collect();
+    let mut all = Vec::new();
+    for i in 0..places.len() {
+        let token = |i: usize| places.get(i).map(|place| &tokens[*place]);
+        let Some((start, mut asked)) = asked_at(&token, i)? else { continue };
+        // Two versions of one table are two tables.
+        asked.alias = format!("{}@{}", asked.table.table, all.len());
+        let (value, keyword) = (asked.alias.clone(), Keyword::NoKeyword);
+        tokens[places[start - 1]] = Token::Word(Word { value, quote_style: Some('"'), keyword });
+        places[start..=i + 3].iter().for_each(|place| tokens[*place] = Token::EOF);
+        all.push(asked);
+    }
+    let kept = tokens.iter().filter(|token| **token != Token::EOF).map(ToString::to_string);
+    Ok((!all.is_empty()).then(|| (kept.collect(), all)))
+}
+
+/// The version that is asked for at this place, and where the text that says so begins, behind the table's name.
+fn asked_at<'a>(token: &impl Fn(usize) -> Option<&'a Token>, i: usize) -> Result<Option<(usize, Asked)>> {
+    let word = |i: usize| match token(i) {
+        Some(Token::Word(word)) => Some(word),
+        _ => None,
     };
-    let words: Vec<(usize, &Token)> =
-        tokens.iter().enumerate().filter(|(_, t)| !matches!(t, Token::Whitespace(_))).collect();
-    let at = |i: usize| words.get(i).map(|(_, token)| token);
-    let versions: Vec<usize> = (0..words.len())
-        .filter(|i| is(at(*i), &["version", "timestamp"]) && is(at(i + 1), &["as"]) && is(at(i + 2), &["of"]))
-        .collect();
-    if versions.is_empty() {
-        return None;
+    let is = |i: usize, text: &str| {
+        word(i).is_some_and(|w| w.quote_style.is_none() && w.value.eq_ignore_ascii_case(text))
+    };
+    if !((is(i, "version") || is(i, "timestamp")) && is(i + 1, "as") && is(i + 2, "of")) {
+        return Ok(None);
     }
-    let dropped: Vec<usize> =
-        versions.iter().filter(|i| **i > 0 && is(at(*i - 1), &["for"])).map(|i| words[i - 1].0).collect();
-    let kept = tokens.iter().enumerate().filter(|(i, _)| !dropped.contains(i));
-    Some(kept.map(|(_, token)| token.to_string()).collect())
+    let start = i - usize::from(i > 0 && is(i - 1, "for"));
+    let Some(name) = start.checked_sub(1).and_then(word).map(normal) else { return Ok(None) };
+    let layer = match start.checked_sub(2).and_then(token) {
+        Some(Token::Period) => start.checked_sub(3).and_then(word).map(normal).unwrap_or_default(),
+        _ => "gold".into(),
+    };
+    let table = TableName::parse(&format!("{layer}.{name}"))
+        .ok_or_else(|| Error::invalid(format!("`{layer}.{name}` has no versions")))?;
+    let at = match token(i + 3) {
+        Some(Token::Number(number, _)) if is(i, "version") => number.parse().ok().map(At::Version),
+        Some(Token::SingleQuotedString(text)) if is(i, "timestamp") => Some(At::Timestamp(text.clone())),
+        _ => None,
+    };
+    let at = at.ok_or_else(|| {
+        Error::invalid(format!("cannot read the version of `{table}` that is asked for"))
+            .hint("write `version as of 3` or `timestamp as of '2026-01-02'`")
+    })?;
+    Ok(Some((start, Asked { table, at, alias: String::new() })))
 }
 
-/// Gives each table at a version a name of its own.
-#[derive(Default)]
-struct Collect {
-    asked: Vec<Asked>,
+/// What a word means as a name: quoted as it stands, otherwise in lower case.
+fn normal(word: &Word) -> String {
+    if word.quote_style.is_some() { word.value.clone() } else { word.value.to_lowercase() }
 }
 
-impl VisitorMut for Collect {
-    type Break = Error;
+/// Lets what follows still call each of these tables by its own name.
+struct OwnNames<'a>(&'a [Asked]);
 
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
-        let TableFactor::Table { name, version, alias, .. } = factor else {
-            return ControlFlow::Continue(());
-        };
-        let Some(asked) = version.take() else { return ControlFlow::Continue(()) };
-        match self.rename(name, &asked) {
-            Ok(table) => {
-                // What follows may still call the table by its own name.
-                alias.get_or_insert_with(|| datafusion::sql::sqlparser::ast::TableAlias {
-                    explicit: true,
-                    name: Ident::new(table.table),
-                    columns: Vec::new(),
-                    at: None,
-                });
-                ControlFlow::Continue(())
+impl VisitorMut for OwnNames<'_> {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, alias, .. } = factor {
+            let last = name.0.last().and_then(|part| part.as_ident());
+            if let Some(asked) = self.0.iter().find(|asked| last.is_some_and(|l| l.value == asked.alias)) {
+                let name = Ident::with_quote('"', &asked.table.table);
+                alias.get_or_insert(TableAlias { explicit: true, name, columns: Vec::new(), at: None });
             }
-            Err(error) => ControlFlow::Break(error),
         }
-    }
-}
-
-impl Collect {
-    fn rename(&mut self, name: &mut ObjectName, version: &TableVersion) -> Result<TableName> {
-        let written = name.to_string();
-        let qualified = if written.contains('.') { written.clone() } else { format!("gold.{written}") };
-        let table = TableName::parse(&qualified.to_lowercase())
-            .ok_or_else(|| Error::invalid(format!("`{written}` has no versions")))?;
-        let (at, label) = match version {
-            TableVersion::VersionAsOf(Expr::Value(value)) => match &value.value {
-                Value::Number(number, _) => number.parse().ok().map(|n| (At::Version(n), number.clone())),
-                _ => None,
-            },
-            TableVersion::TimestampAsOf(Expr::Value(value)) => match &value.value {
-                Value::SingleQuotedString(text) => Some((At::Timestamp(text.clone()), text.clone())),
-                _ => None,
-            },
-            _ => None,
-        }
-        .ok_or_else(|| {
-            Error::invalid(format!("cannot read the version of `{written}` that is asked for"))
-                .hint("write `version as of 3` or `timestamp as of '2026-01-02'`")
-        })?;
-        let alias = format!("{}@{label}", table.table);
-        *name = vec![Ident::new(table.layer.as_str()), Ident::with_quote('"', &alias)].into();
-        self.asked.push(Asked { table: table.clone(), at, alias });
-        Ok(table)
+        ControlFlow::Continue(())
     }
 }
 
@@ -167,7 +157,18 @@ mod tests {
     #[test]
     fn the_statement_names_what_it_means() {
         let (statement, _) = versions("select rfm.x from rfm version as of 3").unwrap().unwrap();
-        assert_eq!(statement.to_string(), "SELECT rfm.x FROM gold.\"rfm@3\" AS rfm");
+        assert_eq!(statement.to_string(), "SELECT rfm.x FROM \"rfm@0\" AS \"rfm\"");
+    }
+
+    #[test]
+    fn all_else_means_what_it_means_without_a_version() {
+        for text in ["\"country\"", "interval '1 day'", "'it''s'", "e'\\n'", "`x`", "x[1]", "1e3 -- rest\n"] {
+            let query = |version: &str| format!("select {text} from gold.rfm{version} as r");
+            let (statement, asked) = versions(&query(" version as of 3")).unwrap().unwrap();
+            let plain = DFParser::parse_sql(&query("")).unwrap().pop_front().unwrap();
+            let expected = plain.to_string().replace("gold.rfm", &format!("gold.\"{}\"", asked[0].alias));
+            assert_eq!(statement.to_string(), expected);
+        }
     }
 
     #[test]

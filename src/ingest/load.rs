@@ -1,6 +1,6 @@
 //! Loading: the records of new sources become rows of a bronze table, in one commit for all of them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -9,6 +9,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::prelude::SessionContext;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
 
@@ -17,7 +18,7 @@ use super::register::{self, LoadedFile};
 use super::{Arrival, Layout, Source};
 use crate::contract::{Contract, TableName};
 use crate::error::{Error, Result};
-use crate::quality::{Tallier, Tally};
+use crate::quality::{Measure, Tallier, Tally};
 use crate::table::{CommitRecord, Draft, FileWriter, Mode, State, Table, Version, WriteOptions};
 
 /// Batches that may wait for a writer.
@@ -37,6 +38,10 @@ pub struct Loading<'a> {
     pub based_on: Option<Version>,
     /// Takes the tally of the rows as they are read.
     pub tallier: Tallier,
+    /// What it takes.
+    pub measures: BTreeSet<Measure>,
+    /// Sees the rows that were there before.
+    pub session: SessionContext,
     /// Is told of rows as they are read.
     pub on_rows: Arc<dyn Fn(u64) + Send + Sync>,
 }
@@ -79,12 +84,17 @@ pub async fn load(
         ingested.rows = check_rows(&arrival.table, &loaded, &draft)?;
         // Files without records are registered, but are no new version of a table that is there.
         if draft.rows > 0 || bronze.table.version().is_none() {
-            let before = bronze.table.record().map(|record| Tally::of_record(&record.tally));
+            let all = match bronze.table.version() {
+                None => tally,
+                Some(_) => {
+                    Tally::of_table(&loading.session, &bronze.table, &loading.measures).await?.plus(&tally)
+                }
+            };
             let record = CommitRecord {
                 run_id: loading.run_id.into(),
                 rows: draft.rows,
                 based_on: loading.based_on,
-                tally: before.map_or(tally.clone(), |before| tally.plus(&before)).to_record(),
+                tally: all.to_record(),
                 ingest_seq: last_seq,
                 ..Default::default()
             };

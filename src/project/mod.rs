@@ -165,6 +165,14 @@ impl Project {
             self.check_increment(job).map_err(|e| e.detail(place))?;
         }
         self.check_reconciled()?;
+        for audit in self.audits.values() {
+            let is_known = |name: &&String| {
+                TableName::parse(name).is_some_and(|name| name.layer != Layer::Ops && self.is_table(&name))
+            };
+            if let Some(unknown) = audit.reads.iter().find(|name| !is_known(name)) {
+                return Err(self.unknown_table(unknown).detail(format!("in {}", audit.path.display())));
+            }
+        }
         for query in self.audits.values().chain(self.analyses.values()) {
             let views = query.reads.iter().filter_map(|name| TableName::parse(name));
             if let Some(view) = views.into_iter().find(|name| self.is_view(name)) {

@@ -17,8 +17,14 @@ pub(super) fn expand(
     let names: Vec<TableName> =
         contracts.values().filter(|c| !rules(c).is_empty()).map(|c| c.name.clone()).collect();
     for name in names {
-        let (Some(contract), Some(job)) = (contracts.get_mut(&name), jobs.get(&name)) else { continue };
+        let Some(contract) = contracts.get_mut(&name) else { continue };
         let at = |error: Error| error.detail(format!("in {}", contract.path.display()));
+        let Some(job) = jobs.get(&name) else {
+            return Err(at(Error::invalid(format!(
+                "`{name}` cannot put rows into quarantine: no job makes it"
+            ))
+            .hint("use `else = \"warn\"` or `else = \"fail\"`, and quarantine in the table made from it")));
+        };
         let reads_view = job.reads().any(|read| jobs.get(&read).is_some_and(|j| j.writes == Writes::Nothing));
         if reads_view {
             return Err(at(Error::invalid(format!(
@@ -32,7 +38,7 @@ pub(super) fn expand(
             ))
             .hint("read its inputs whole, or use `else = \"fail\"`")));
         }
-        let twin_name = TableName::new(name.layer, format!("{}_rejected", name.table));
+        let twin_name = name.rejected();
         let view_name = TableName::new(name.layer, format!("{}_held", name.table));
         let [view, table, rejected] = split(contract, job, &view_name, &twin_name)?;
         contract.quarantine = Some(twin_name.clone());

@@ -1,13 +1,17 @@
 //! Expectations: the key of a table is unique, and its rows are what its contract expects.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::SessionContext;
 
 use super::ledger::decimal;
-use super::tally::{Measure, count, totals};
-use crate::contract::{Check, Contract, Freshness, Layer, References, Severity, SumEquals};
+use super::tally::{Measure, Tally, count};
+use crate::contract::{
+    Check, Contract, Expectation, Freshness, Layer, References, Severity, SumEquals, TableName,
+};
 use crate::error::{Error, Result};
 use crate::job::{NEW, Query};
 use crate::table::Table;
@@ -38,93 +42,71 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// The error of a violation that publishes nothing.
+    /// The error of a violation that publishes nothing. Rows that belong into quarantine have no place in the
+    /// table.
     pub fn check(&self) -> Result<()> {
-        if self.failed == 0 || self.severity != Severity::Fail {
+        if self.failed == 0 || self.severity == Severity::Warn {
             return Ok(());
         }
         let error = Error::data(format!("`{}` fails `{}` in {} rows", self.table, self.name, self.failed));
         let sample = self.sample.iter().map(|row| format!("for example {row}"));
-        Err(sample
-            .fold(error, Error::detail)
-            .detail(format!("all of them: {}", self.query))
-            .hint("nothing was published; readers see the lake as it was before"))
+        Err(sample.fold(error, Error::detail).detail(format!("all of them: {}", self.query)))
     }
 }
 
-/// A table that is held against its contract, and how much of it is new.
-pub struct Audited<'a> {
-    /// The contract.
-    pub contract: &'a Contract,
-    /// The table, which the session sees under its name.
-    pub table: &'a Table,
-    /// Whether the session's `new.` has the rows that came to it since its key was last looked at.
-    pub is_appended: bool,
-}
-
-/// A query for offenders, and how it names them.
-struct Offenders {
-    name: String,
-    severity: Severity,
-    query: String,
-    /// The query as a reader can ask it.
-    asked: String,
-}
-
-/// Holds a table, as the session sees it, against its contract.
+/// Holds a table, as the session sees it and `tables` has opened it, against its contract; what that says of a
+/// table that is not there is left out.
+///
+/// With `is_appended` the session's `new.` has the rows that came to it since its key was last looked at.
 pub async fn audit(
     session: &SessionContext,
-    audited: &Audited<'_>,
+    tables: &BTreeMap<TableName, Table>,
+    contract: &Contract,
+    is_appended: bool,
     now: DateTime<Utc>,
 ) -> Result<Vec<Verdict>> {
-    let Audited { contract, table, .. } = *audited;
     let at = |error: Error| error.detail(format!("in an expectation of {}", contract.path.display()));
-    let violations: Vec<_> =
-        contract.expectations.iter().filter_map(|(name, e)| Some((name, e, e.violation()?))).collect();
-    let mut measures = vec![Measure::rows(None)];
-    measures.extend(violations.iter().map(|(_, _, violation)| Measure::rows(Some(violation))));
-    let counts = totals(session, table, &measures).await.map_err(at)?;
-    let number = |count: i128| u64::try_from(count).unwrap_or(u64::MAX);
-    let rows = number(counts[0]);
+    let (name, key) = (contract.name.to_string(), contract.key.join(", "));
+    let table =
+        tables.get(&contract.name).ok_or_else(|| Error::internal(format!("`{name}` is not there")))?;
+    // As a reader can ask it of the very version that is looked at, published or not.
+    let stored = table.version().map_or(name.clone(), |version| format!("{name} version as of {version}"));
+    let measures = contract.expectations.values().filter_map(Expectation::violation);
+    let measures: Vec<Measure> = measures.map(|violation| Measure::rows(Some(&violation))).collect();
+    let all = Measure::rows(None);
+    let tally = Tally::of_table(session, table, measures.iter().chain([&all])).await.map_err(at)?;
+    let number =
+        |measure: &Measure| u64::try_from(tally.get(measure).unwrap_or_default()).unwrap_or(u64::MAX);
+    let verdict = |expectation: &str, severity: Severity, failed: u64, query: String, sample: Vec<String>| {
+        let (table, name, rows) = (name.clone(), expectation.to_string(), number(&all));
+        Verdict { table, name, severity, rows, failed, query, sample }
+    };
     let mut verdicts = Vec::new();
-    for ((name, expectation, violation), failed) in violations.into_iter().zip(&counts[1..]) {
-        let (from, key) = (&contract.name, contract.key.join(", "));
-        let sample = match failed {
-            0 => Vec::new(),
-            _ => sample(session, &format!("select {key} from {from} where {violation} order by {key}"))
-                .await
-                .map_err(at)?,
+    if let Some(repeated) = repeated_keys(contract, &name, is_appended) {
+        let seen = table.record().is_some_and(|record| record.unique_key);
+        let (failed, sample) = match seen {
+            true => (0, Vec::new()),
+            false => failing(session, &repeated).await.map_err(at)?,
         };
-        verdicts.push(Verdict {
-            table: from.to_string(),
-            name: name.clone(),
-            severity: expectation.severity,
-            rows,
-            failed: number(*failed),
-            query: shown(contract, table, &format!("select * from {from} where {violation}")),
-            sample,
-        });
+        let asked = repeated_keys(contract, &stored, false).unwrap_or_default();
+        verdicts.push(verdict(UNIQUE_KEY, Severity::Fail, failed, asked, sample));
     }
-    let unique = unique_key(audited).into_iter();
-    for offenders in unique.chain(contract.expectations.iter().filter_map(|(name, expectation)| {
-        let query = offenders(contract, &expectation.check, now)?;
-        Some(Offenders { name: name.clone(), severity: expectation.severity, asked: query.clone(), query })
-    })) {
-        let seen = offenders.name == UNIQUE_KEY && table.record().is_some_and(|record| record.unique_key);
-        let failed = if seen { 0 } else { failing(session, &offenders.query).await.map_err(at)? };
-        let sample = match failed {
-            0 => Vec::new(),
-            _ => sample(session, &offenders.query).await.map_err(at)?,
+    for (name_of, expectation) in &contract.expectations {
+        if expectation.other_table().is_some_and(|other| !tables.contains_key(other)) {
+            continue;
+        }
+        let query = offenders(expectation, &name, now);
+        let found = match expectation.violation().map(|violation| number(&Measure::rows(Some(&violation)))) {
+            None => failing(session, &query).await,
+            Some(0) => Ok((0, Vec::new())),
+            Some(failed) => {
+                let keys = format!("select {key} from ({query}) as violating");
+                sample(session, &keys).await.map(|sample| (failed, sample))
+            }
         };
-        verdicts.push(Verdict {
-            table: contract.name.to_string(),
-            name: offenders.name,
-            severity: offenders.severity,
-            rows,
-            failed,
-            query: shown(contract, table, &offenders.asked),
-            sample,
-        });
+        let (failed, sample) = found.map_err(at)?;
+        let asked = offenders(expectation, &stored, now);
+        verdicts.push(verdict(name_of, expectation.severity, failed, asked, sample));
     }
     Ok(verdicts)
 }
@@ -133,8 +115,7 @@ pub async fn audit(
 pub async fn audit_query(session: &SessionContext, name: &str, query: &Query) -> Result<Verdict> {
     let at = |error: Error| error.detail(format!("in {}", query.path.display()));
     let text = query.sql.trim_end().trim_end_matches(';').to_string();
-    let failed = failing(session, &text).await.map_err(at)?;
-    let sample = if failed == 0 { Vec::new() } else { sample(session, &text).await.map_err(at)? };
+    let (failed, sample) = failing(session, &text).await.map_err(at)?;
     Ok(Verdict {
         table: query.path.display().to_string(),
         name: name.into(),
@@ -146,12 +127,11 @@ pub async fn audit_query(session: &SessionContext, name: &str, query: &Query) ->
     })
 }
 
-/// The query for keys that occur more than once.
+/// The query for keys that occur more than once in `from`; none for a table without a key.
 ///
 /// Bronze only grows, and its key is the place that the reader gave each row. Of a table that was added to,
 /// only rows that share the first part of a new row's key can repeat it.
-fn unique_key(audited: &Audited<'_>) -> Option<Offenders> {
-    let contract = audited.contract;
+fn repeated_keys(contract: &Contract, from: &str, is_appended: bool) -> Option<String> {
     if contract.name.layer == Layer::Bronze || contract.key.is_empty() {
         return None;
     }
@@ -159,88 +139,68 @@ fn unique_key(audited: &Audited<'_>) -> Option<Offenders> {
     let never_null =
         contract.key.iter().find(|key| contract.columns.iter().any(|c| c.name == **key && !c.nullable));
     let among = match never_null {
-        Some(first) if audited.is_appended => {
-            format!("where {first} in (select {first} from {NEW}.{name})")
-        }
+        Some(first) if is_appended => format!("where {first} in (select {first} from {NEW}.{name})"),
         _ => String::new(),
     };
-    let query = |among: &str| format!("select {key} from {name} {among} group by {key} having count(*) > 1");
-    Some(Offenders {
-        name: UNIQUE_KEY.into(),
-        severity: Severity::Fail,
-        query: query(&among),
-        asked: query(""),
-    })
+    Some(format!("select {key} from {from} {among} group by {key} having count(*) > 1"))
 }
 
 /// The queries that an audit asks of a table beside counting its rows.
 pub fn set_queries(contract: &Contract, now: DateTime<Utc>) -> Vec<String> {
-    contract.expectations.values().filter_map(|e| offenders(contract, &e.check, now)).collect()
+    let sets = contract.expectations.values().filter(|expectation| expectation.violation().is_none());
+    sets.map(|expectation| offenders(expectation, &contract.name.to_string(), now)).collect()
 }
 
-/// The query for what violates an expectation about all rows together.
-fn offenders(contract: &Contract, check: &Check, now: DateTime<Utc>) -> Option<String> {
-    let name = &contract.name;
-    Some(match check {
-        Check::Row(..) => return None,
+/// The query for what violates an expectation about the rows of `from`.
+fn offenders(expectation: &Expectation, from: &str, now: DateTime<Utc>) -> String {
+    match &expectation.check {
+        Check::Row(..) => {
+            format!("select * from {from} where {}", expectation.violation().unwrap_or_default())
+        }
         Check::Unique(columns) => {
             let columns = columns.join(", ");
-            format!("select {columns}, count(*) as rows from {name} group by {columns} having count(*) > 1")
+            format!("select {columns}, count(*) as rows from {from} group by {columns} having count(*) > 1")
         }
         Check::References(References { column, table, to }) => {
             let to = to.as_ref().unwrap_or(column);
             format!(
-                "select distinct {column} from {name} where {column} is not null and {column} not in \
+                "select distinct {column} from {from} where {column} is not null and {column} not in \
                  (select {to} from {table} where {to} is not null)"
             )
         }
         Check::RowCount(bounds) => {
             let (min, max) = (bounds.min.unwrap_or(0), bounds.max.unwrap_or(i64::MAX as u64));
             format!(
-                "select rows from (select count(*) as rows from {name}) as c where rows not between {min} and {max}"
+                "select rows from (select count(*) as rows from {from}) as c where rows not between {min} and {max}"
             )
         }
         Check::Freshness(Freshness { column, within }) => format!(
-            "select newest from (select cast(max({column}) as timestamp) as newest from {name}) as f \
+            "select newest from (select cast(max({column}) as timestamp) as newest from {from}) as f \
              where newest is null or newest < timestamp '{}' - interval '{within}'",
             now.format("%Y-%m-%d %H:%M:%S")
         ),
         Check::SumEquals(SumEquals { column, table, of, tolerance }) => {
-            let sum = |amount: &str, name: &dyn std::fmt::Display| {
-                format!("(select {} from {name})", Measure::sum(amount, None).sql())
+            let sum = |amount: &str, from: &str| {
+                format!("(select {} from {from})", Measure::sum(amount, None).sql())
             };
             format!(
                 "select here, there from (select coalesce({}, 0) as here, coalesce({}, 0) as there) as s \
                  where abs(here - there) > {tolerance}",
-                sum(column, name),
-                sum(of.as_ref().unwrap_or(column), table)
+                sum(column, from),
+                sum(of.as_ref().unwrap_or(column), &table.to_string())
             )
         }
-    })
-}
-
-/// The query as a reader can ask it of the very version that was looked at, published or not.
-fn shown(contract: &Contract, table: &Table, query: &str) -> String {
-    let (name, version) = (format!("from {}", contract.name), table.version());
-    let mut parts = query.split(&name);
-    let mut asked = parts.next().unwrap_or_default().to_string();
-    for part in parts {
-        asked += &name;
-        let is_longer = part.starts_with(|c: char| c.is_alphanumeric() || c == '_');
-        if let Some(version) = version.filter(|_| !is_longer) {
-            asked += &format!(" version as of {version}");
-        }
-        asked += part;
     }
-    asked
 }
 
-async fn failing(session: &SessionContext, query: &str) -> Result<u64> {
+/// How many rows a query gives, and the first few of them.
+async fn failing(session: &SessionContext, query: &str) -> Result<(u64, Vec<String>)> {
     let failed = count(session, &format!("({query}) as offenders"), &[Measure::rows(None)]).await?;
-    Ok(u64::try_from(failed[0]).unwrap_or(u64::MAX))
+    let sample = if failed[0] == 0 { Vec::new() } else { sample(session, query).await? };
+    Ok((u64::try_from(failed[0]).unwrap_or(u64::MAX), sample))
 }
 
-/// The first few rows that a query gives, written `name = value`, in the order of their texts.
+/// The first few rows that a query gives, written `name = value`, in the order of their values.
 pub async fn sample(session: &SessionContext, query: &str) -> Result<Vec<String>> {
     let frame = session.sql(&format!("select * from ({query}) as offenders")).await?;
     let order = frame
@@ -274,4 +234,23 @@ pub async fn sample(session: &SessionContext, query: &str) -> Result<Vec<String>
         }
     }
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    //! Proves which violations publish nothing.
+
+    use super::*;
+
+    #[test]
+    fn only_a_warning_lets_rows_stay_that_violate_it() {
+        let verdict = |severity, failed| {
+            let (table, name) = ("gold.orders".into(), "large".into());
+            Verdict { table, name, severity, rows: 3, failed, query: "select 1".into(), sample: Vec::new() }
+        };
+        for severity in [Severity::Warn, Severity::Quarantine, Severity::Fail] {
+            assert!(verdict(severity, 0).check().is_ok());
+            assert_eq!(verdict(severity, 1).check().is_ok(), severity == Severity::Warn);
+        }
+    }
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use datafusion::prelude::SessionContext;
 
-use super::tally::{Measure, totals};
-use crate::contract::{Contract, Reconcile, TableName};
+use super::tally::{Measure, Tally};
+use crate::contract::{Contract, TableName};
 use crate::error::{Error, Result};
 use crate::table::Table;
 
 /// Both sides of one crossing from a table into another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Balance {
-    /// The crossing's name: `bronze.online_retail → silver.transactions`.
+    /// The crossing's name, the book's in brackets: `bronze.online_retail → silver.transactions (received)`.
     pub name: String,
     /// The names of the amounts.
     pub amounts: Vec<String>,
@@ -66,9 +66,7 @@ impl Balance {
                 named(&entry.amounts)
             ));
         }
-        Err(error
-            .detail(format!("in less out: {}", named(&differences)))
-            .hint("nothing was published; readers see the lake as it was before"))
+        Err(error.detail(format!("in less out: {}", named(&differences))))
     }
 }
 
@@ -82,13 +80,14 @@ pub fn decimal(amount: i128) -> String {
     }
 }
 
-/// Adds up both sides of what a contract reconciles. `session` sees the tables, which `tables` has opened.
+/// Adds up both sides of what a contract reconciles under the name `book`. `session` sees the tables, which `tables` has opened.
 pub async fn balance(
     session: &SessionContext,
     tables: &BTreeMap<TableName, Table>,
     contract: &Contract,
-    reconcile: &Reconcile,
+    book: &str,
 ) -> Result<Balance> {
+    let reconcile = &contract.reconcile[book];
     let filter = reconcile.filter.as_deref();
     let amounts = reconcile.amounts.values();
     let here = amounts.clone().map(|amount| Measure::sum(&amount.here, None)).collect::<Vec<_>>();
@@ -103,7 +102,7 @@ pub async fn balance(
     for aside in &reconcile.with {
         entries.push(entry(session, tables, false, aside, filter, &there).await?);
     }
-    let name = format!("{} → {}", reconcile.against, contract.name);
+    let name = format!("{} → {} ({book})", reconcile.against, contract.name);
     Ok(Balance { name, amounts: reconcile.amounts.keys().cloned().collect(), entries })
 }
 
@@ -118,9 +117,10 @@ async fn entry(
     let table =
         tables.get(account).ok_or_else(|| Error::internal(format!("`{account}` is not in the books")))?;
     let measures: Vec<Measure> = [Measure::rows(filter)].into_iter().chain(amounts.iter().cloned()).collect();
-    let mut values = totals(session, table, &measures).await?;
-    let rows = values.remove(0);
-    Ok(Entry { is_in, account: account.to_string(), rows, amounts: values })
+    let tally = Tally::of_table(session, table, &measures).await?;
+    let mut values = measures.iter().map(|measure| tally.get(measure).unwrap_or_default());
+    let rows = values.next().unwrap_or_default();
+    Ok(Entry { is_in, account: account.to_string(), rows, amounts: values.collect() })
 }
 
 #[cfg(test)]

@@ -5,6 +5,6 @@ mod expectations;
 mod ledger;
 mod tally;
 
-pub use expectations::{Audited, Verdict, audit, audit_query, sample as rows_of, set_queries};
+pub use expectations::{Verdict, audit, audit_query, sample as rows_of, set_queries};
 pub use ledger::{Balance, Entry, balance, decimal};
-pub use tally::{Keys, Measure, Tallier, Tally, count, measures_of, totals};
+pub use tally::{Keys, Measure, Tallier, Tally, count, measures_of};

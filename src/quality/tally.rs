@@ -17,12 +17,13 @@ use datafusion::physical_plan::PhysicalExpr;
 use datafusion::prelude::SessionContext;
 
 use crate::contract::Contract;
+use crate::engine::FUNCTIONS_VERSION;
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::table::Table;
 
 /// Decimals of sums: every amount is added up as `DECIMAL(38,4)`.
-pub(super) const SCALE: i8 = 4;
+const SCALE: i8 = 4;
 
 /// A count of rows, or the sum of an amount, in ten-thousandths.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,19 +85,44 @@ pub fn measures_of(project: &Project, contract: &Contract) -> BTreeSet<Measure> 
     measures
 }
 
+/// The entry of a commit's record that says by which of our functions its values were taken.
+const FUNCTIONS: &str = "functions";
+
 /// The value of each measure by its SQL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally(BTreeMap<String, i128>);
 
 impl Tally {
-    /// The tally that a commit's record keeps.
-    pub fn of_record(record: &BTreeMap<String, String>) -> Tally {
-        Tally(record.iter().filter_map(|(sql, value)| Some((sql.clone(), value.parse().ok()?))).collect())
+    /// The tally that the newest commit of a table keeps; empty when our functions have changed since.
+    pub fn of_record(table: &Table) -> Tally {
+        let kept = table.record().map(|record| &record.tally);
+        let kept = kept.filter(|kept| kept.get(FUNCTIONS) == Some(&FUNCTIONS_VERSION.to_string()));
+        let values = kept.into_iter().flatten().filter(|(sql, _)| *sql != FUNCTIONS);
+        Tally(values.filter_map(|(sql, value)| Some((sql.clone(), value.parse().ok()?))).collect())
+    }
+
+    /// The values of `measures` of all rows of a table: from its record where that has them, else asked of its
+    /// rows, as the session sees them.
+    pub async fn of_table(
+        session: &SessionContext,
+        table: &Table,
+        measures: impl IntoIterator<Item = &Measure>,
+    ) -> Result<Tally> {
+        let mut known = Tally::of_record(table);
+        let unknown: BTreeSet<&Measure> =
+            measures.into_iter().filter(|measure| known.get(measure).is_none()).collect();
+        if !unknown.is_empty() {
+            let unknown: Vec<Measure> = unknown.into_iter().cloned().collect();
+            let counted = count(session, &table.name().to_string(), &unknown).await?;
+            known.0.extend(unknown.iter().map(Measure::sql).zip(counted));
+        }
+        Ok(known)
     }
 
     /// As a commit's record keeps it.
     pub fn to_record(&self) -> BTreeMap<String, String> {
-        self.0.iter().map(|(sql, value)| (sql.clone(), value.to_string())).collect()
+        let functions = (FUNCTIONS.to_string(), FUNCTIONS_VERSION.to_string());
+        self.0.iter().map(|(sql, value)| (sql.clone(), value.to_string())).chain([functions]).collect()
     }
 
     /// The value of a measure, if it was taken.
@@ -243,23 +269,10 @@ impl Taken {
 }
 
 /// The rows for which a condition is true, NULL being not true.
-pub(super) fn mask(condition: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<BooleanArray> {
+fn mask(condition: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<BooleanArray> {
     let mask = condition.evaluate(batch)?.into_array(batch.num_rows())?;
     let mask = mask.as_boolean();
     Ok(if mask.null_count() > 0 { prep_null_mask_filter(mask) } else { mask.clone() })
-}
-
-/// The values of `measures` of a table: from its own record where that has them, else asked of its rows, as the
-/// session sees them.
-pub async fn totals(session: &SessionContext, table: &Table, measures: &[Measure]) -> Result<Vec<i128>> {
-    let mut known = table.record().map(|record| Tally::of_record(&record.tally)).unwrap_or_default();
-    let unknown: BTreeSet<&Measure> = measures.iter().filter(|m| known.get(m).is_none()).collect();
-    if !unknown.is_empty() {
-        let unknown: Vec<Measure> = unknown.into_iter().cloned().collect();
-        let counted = count(session, &table.name().to_string(), &unknown).await?;
-        known.0.extend(unknown.iter().map(Measure::sql).zip(counted));
-    }
-    Ok(measures.iter().map(|measure| known.get(measure).unwrap_or_default()).collect())
 }
 
 /// The values of `measures` over the rows that `table` means in SQL.

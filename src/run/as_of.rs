@@ -107,11 +107,10 @@ impl Lake {
         lake.store.initialise().await?;
         run.based_on = publications.table().version();
         let plan = Plan::new(&lake, &states, &targets, &BTreeSet::new(), request.asked())?;
-        let (outcomes, models) = lake.build(run, &plan, &mut states).await?;
-        journal.models = models;
+        let built = lake.build(run, &plan, &mut states, journal).await;
         let dated = self.dated();
-        let names = plan.tables().filter(|name| dated.contains(*name));
-        journal.tables = names.map(|name| outcomes[name].clone()).collect();
+        journal.tables.retain(|table| dated.contains(&table.table));
+        built?;
         lake.conclude(run, &publications, &before, &states, &mut journal.judgement).await
     }
 

@@ -32,7 +32,7 @@ use crate::table::{Change, CommitRecord, Draft, FileWriter, Mode, State, Table, 
 /// What a step reads under the names behind `new.` and `old.`, if it need not read everything.
 struct Increment {
     /// The rows that came to each input since the step was last built, by the files they lie in.
-    new: BTreeMap<TableName, Vec<String>>,
+    new: BTreeMap<TableName, BTreeSet<String>>,
 }
 
 /// What came of a step.
@@ -63,16 +63,14 @@ pub(super) async fn build(lake: &Lake, run: &Run, step: &Step, states: &States) 
     let is_kept =
         |name: &TableName| withheld && states.get(name).is_some_and(|s| s.table.version().is_some());
     let drafts = step.tables.iter().zip(plans).map(|(name, plan)| async {
-        match is_kept(name) {
-            true => Ok(None),
-            false => write(lake, run, states, &session, name, plan).await.map(Some),
+        if is_kept(name) {
+            return Ok(None);
         }
+        let appends = increment.is_some() && job_of(lake, name)?.writes == Writes::Append;
+        write(lake, run, states, &session, name, plan, appends).await.map(Some)
     });
     let drafts = try_join_all(drafts).await?;
-    // A view that stopped short would look like one that came to its end.
-    while let Some(pumped) = pumps.join_next().await {
-        pumped.map_err(|e| Error::internal(format!("a view stopped: {e}")))?;
-    }
+    ended(pumps).await?;
     let mut built = Vec::new();
     for (name, mut written) in step.tables.iter().zip(drafts) {
         let draft = written.as_ref().map(|written| &written.draft);
@@ -85,7 +83,7 @@ pub(super) async fn build(lake: &Lake, run: &Run, step: &Step, states: &States) 
         };
         let table = match written {
             None => keep(lake, run, states, name).await?,
-            Some(written) => commit(lake, run, states, name, written, increment.is_some()).await?,
+            Some(written) => commit(lake, run, states, name, written).await?,
         };
         match rows.filter(|_| table.size().rows == rows_out) {
             Some(rows) => hand_over(lake, run, name, rows)?,
@@ -115,6 +113,14 @@ pub(super) async fn build(lake: &Lake, run: &Run, step: &Step, states: &States) 
         built.push((table, outcome));
     }
     Ok(Built { tables: built, model })
+}
+
+/// Waits for the pumps: a view that stopped short would look like one that came to its end.
+async fn ended(mut pumps: JoinSet<()>) -> Result<()> {
+    while let Some(pumped) = pumps.join_next().await {
+        pumped.map_err(|e| Error::internal(format!("a view stopped: {e}")))?;
+    }
+    Ok(())
 }
 
 fn is_stale(lake: &Lake, run: &Run, step: &Step, states: &States) -> Result<bool> {
@@ -287,7 +293,7 @@ async fn physical_plan(
     session.sql(&job.query.sql).await.map_err(at)?.create_physical_plan().await.map_err(at)
 }
 
-/// Writes the rows of a plan, one writer a partition, and takes their tally.
+/// Writes the rows of a plan, one writer a partition, and takes the tally of all rows that the table will have.
 async fn write(
     lake: &Lake,
     run: &Run,
@@ -295,11 +301,12 @@ async fn write(
     session: &SessionContext,
     name: &TableName,
     plan: Arc<dyn ExecutionPlan>,
+    appends: bool,
 ) -> Result<Written> {
     let contract = lake.project.contract(name)?;
-    let table = &states.expect(name)?.newest;
-    let schema = contract.schema();
-    let tallier = Tallier::new(session, &schema, &measures_of(&lake.project, contract))
+    let State { newest, table } = states.expect(name)?;
+    let (schema, measures) = (contract.schema(), measures_of(&lake.project, contract));
+    let tallier = Tallier::new(session, &schema, &measures)
         .map_err(|e| e.detail(format!("in {}", contract.path.display())))?;
     let key = contract.key.iter().filter_map(|key| schema.index_of(key).ok()).collect::<Vec<_>>();
     let mut writers = JoinSet::new();
@@ -308,28 +315,27 @@ async fn write(
             name: name.clone(),
             schema: schema.clone(),
             tallier: tallier.clone(),
-            key: key.clone(),
+            key: (!appends).then(|| key.clone()),
             observer: lake.observer.clone(),
         };
-        writers.spawn(part.write(rows, table.file_writer(&schema, &run.options)));
+        writers.spawn(part.write(rows, newest.file_writer(&schema, &run.options)));
     }
-    let mut all = Written {
-        rows: Some(Vec::new()),
-        draft: Draft::default(),
-        tally: tallier.nothing(),
-        keys: Keys::default(),
-    };
+    let tally = if appends { Tally::of_table(session, table, &measures).await? } else { tallier.nothing() };
+    let keys = (!appends).then(Keys::default);
+    let mut all = Written { rows: Some(Vec::new()), draft: Draft::default(), tally, keys };
     while let Some(part) = writers.join_next().await {
         let part = part.map_err(|e| Error::internal(format!("a writer of `{name}` stopped: {e}")))?;
         let part = part.map_err(|e| e.detail(format!("while building `{name}`")))?;
+        let draft = all.draft.merge(part.draft);
         all = Written {
-            rows: all.rows.zip(part.rows).map(|(mut all, part)| {
-                all.extend(part);
-                all
-            }),
-            draft: all.draft.merge(part.draft),
+            rows: all
+                .rows
+                .zip(part.rows)
+                .filter(|_| draft.rows <= FEW_ROWS)
+                .map(|(all, part)| [all, part].concat()),
+            draft,
             tally: all.tally.plus(&part.tally),
-            keys: all.keys.plus(part.keys),
+            keys: all.keys.zip(part.keys).map(|(all, part)| all.plus(part)),
         };
     }
     Ok(all)
@@ -347,8 +353,10 @@ struct Written {
     /// The rows themselves, if they are few.
     rows: Option<Vec<RecordBatch>>,
     draft: Draft,
+    /// The tally of all rows that the table will have.
     tally: Tally,
-    keys: Keys,
+    /// The keys of the rows; none when they are added to others.
+    keys: Option<Keys>,
 }
 
 /// One partition of a table's rows on their way into files.
@@ -356,19 +364,21 @@ struct Part {
     name: TableName,
     schema: SchemaRef,
     tallier: Tallier,
-    /// The positions of the key's columns.
-    key: Vec<usize>,
+    /// The positions of the key's columns, if keys are looked at.
+    key: Option<Vec<usize>>,
     observer: Arc<dyn Observer>,
 }
 
 impl Part {
     async fn write(self, mut rows: SendableRecordBatchStream, mut writer: FileWriter) -> Result<Written> {
-        let (mut tally, mut keys) = (self.tallier.nothing(), Keys::default());
+        let (mut tally, mut keys) = (self.tallier.nothing(), self.key.is_some().then(Keys::default));
         let (mut kept, mut count) = (Some(Vec::new()), 0_u64);
         while let Some(batch) = rows.next().await {
             let batch = conform(&batch?, &self.schema)?;
             tally = tally.plus(&self.tallier.take(&batch)?);
-            keys.take(&batch, &self.key)?;
+            if let (Some(keys), Some(key)) = (&mut keys, &self.key) {
+                keys.take(&batch, key)?;
+            }
             writer.write(&batch).await?;
             count += batch.num_rows() as u64;
             if count > FEW_ROWS {
@@ -403,21 +413,19 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     RecordBatch::try_new(schema.clone(), columns).map_err(|e| Error::internal(e.to_string()))
 }
 
-/// Commits what was written; to the rows that were there when it is an increment of a table that appends.
+/// Commits what was written, to the rows that were there if it is added to them.
 async fn commit(
     lake: &Lake,
     run: &Run,
     states: &States,
     name: &TableName,
     written: Written,
-    is_increment: bool,
 ) -> Result<Table> {
     let State { newest, table } = states.expect(name)?;
-    let appends = is_increment && job_of(lake, name)?.writes == Writes::Append;
     let Written { draft, tally, keys, .. } = written;
-    let (mode, tally, unique_key) = match table.record().filter(|_| appends) {
-        Some(before) => (Mode::Append(table), tally.plus(&Tally::of_record(&before.tally)), false),
-        None => (Mode::Replace, tally, keys.are_unique()),
+    let (mode, unique_key) = match keys {
+        None => (Mode::Append(table), false),
+        Some(keys) => (Mode::Replace, keys.are_unique()),
     };
     let record = CommitRecord {
         run_id: run.id.clone(),

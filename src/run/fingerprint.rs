@@ -34,14 +34,18 @@ pub(super) fn of(
     Ok(parts)
 }
 
-/// What publications are judged by: the expectations and the books of each contract, and the audits. No job
+/// What publications are judged by: the expectations and the books of each contract, and the audits
+/// with the mappings they read. No job
 /// makes bronze, so that the whole of its contracts is here.
 pub(super) fn of_judgement(project: &Project) -> Result<BTreeMap<String, String>> {
     let contracts = project.contracts.values();
     let mut parts: BTreeMap<String, String> =
         contracts.map(|contract| (contract.name.to_string(), hash(&judgement_of(contract)))).collect();
     for (name, query) in &project.audits {
-        parts.insert(format!("audit {name}"), hash(&query.normalised));
+        let read = query.reads.iter().filter_map(|read| project.mappings.get(&TableName::parse(read)?));
+        let texts = read.map(|mapping| mapping.text.as_str());
+        let made_by: Vec<&str> = [query.normalised.as_str()].into_iter().chain(texts).collect();
+        parts.insert(format!("audit {name}"), hash(&made_by.join("\n")));
     }
     Ok(parts)
 }

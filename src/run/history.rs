@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
@@ -44,7 +44,8 @@ impl Lake {
         let query = "select run_id, published_at, tables, restores from ops.publications \
                      order by publication_no desc nulls last, published_at desc";
         let batches = self.engine.session(catalogue).sql(query).await?.collect().await?;
-        Ok(batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| published(batch, row))).collect())
+        let rows = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
+        rows.map(|(batch, row)| published(batch, row)).collect()
     }
 
     /// The publication that `as_of` means: a run by its id or the beginning of it, a day, at whose end it was
@@ -114,44 +115,36 @@ impl Lake {
     }
 }
 
-fn published(batch: &RecordBatch, row: usize) -> Published {
+fn published(batch: &RecordBatch, row: usize) -> Result<Published> {
     let text = |column: usize| {
         let column = cast(batch.column(column), &DataType::Utf8).ok()?;
         column.is_valid(row).then(|| column.as_string::<i32>().value(row).to_string())
     };
     let entries = batch.column(2).as_map().value(row);
-    let names = cast(entries.column(0), &DataType::Utf8).unwrap_or_else(|_| entries.column(0).clone());
+    let names = cast(entries.column(0), &DataType::Utf8).map_err(|e| Error::internal(e.to_string()))?;
     let versions = entries.column(1).as_primitive::<Int64Type>();
-    let tables = (0..entries.len()).filter_map(|i| {
-        let name = TableName::parse(names.as_string_opt::<i32>()?.value(i))?;
-        Some((name, versions.value(i).unsigned_abs()))
+    let tables = names.as_string::<i32>().iter().zip(versions).map(|(name, version)| {
+        let name = name.unwrap_or_default();
+        let table = TableName::parse(name)
+            .ok_or_else(|| Error::unavailable(format!("`ops.publications` names a table `{name}`")))?;
+        Ok((table, version.unwrap_or_default().unsigned_abs()))
     });
     let published_at = batch.column(1).as_primitive::<TimestampMicrosecondType>().value(row);
-    Published {
+    Ok(Published {
         run_id: text(0).unwrap_or_default(),
         published_at: DateTime::from_timestamp_micros(published_at).unwrap_or_default(),
-        tables: tables.collect(),
+        tables: tables.collect::<Result<_>>()?,
         restores: text(3),
-    }
+    })
 }
 
 /// The publication, of those newest first, that a text means.
 fn find(all: Vec<Published>, as_of: &str) -> Result<Published> {
     let hint = "`lake publications` lists them";
-    let instant = match as_of.parse::<NaiveDate>() {
-        Ok(day) => day.checked_add_days(Days::new(1)).map(|next| next.and_time(NaiveTime::MIN).and_utc()),
-        Err(_) => instant(as_of),
-    };
-    if let Some(instant) = instant {
-        // A day means its end, so that what was published during it counts.
-        let is_day = as_of.parse::<NaiveDate>().is_ok();
-        let counts = |published: &Published| match is_day {
-            true => published.published_at < instant,
-            false => published.published_at <= instant,
-        };
+    if let Some(instant) = instant(as_of) {
         return all
             .into_iter()
-            .find(counts)
+            .find(|published| published.published_at <= instant)
             .ok_or_else(|| Error::invalid(format!("nothing had been published by {as_of}")).hint(hint));
     }
     let matching: Vec<Published> = all.into_iter().filter(|p| p.run_id.starts_with(as_of)).collect();
@@ -166,8 +159,12 @@ fn find(all: Vec<Published>, as_of: &str) -> Result<Published> {
     }
 }
 
-/// An instant as RFC 3339 writes it, or as SQL does.
+/// An instant as RFC 3339 writes it, or as SQL does; a day means its end, so that what was published during it
+/// counts.
 fn instant(text: &str) -> Option<DateTime<Utc>> {
+    if let Ok(day) = text.parse::<NaiveDate>() {
+        return day.and_hms_micro_opt(23, 59, 59, 999_999).map(|end| end.and_utc());
+    }
     let sql = |format| chrono::NaiveDateTime::parse_from_str(text, format).ok().map(|naive| naive.and_utc());
     let rfc = || DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.to_utc());
     rfc().or_else(|| sql("%Y-%m-%d %H:%M:%S%.f")).or_else(|| sql("%Y-%m-%d %H:%M"))
@@ -188,7 +185,7 @@ mod tests {
     fn runs_days_and_instants_are_found() {
         let all = vec![
             at("0199c", "2026-01-03T09:00:00Z"),
-            at("0199b", "2026-01-02T23:59:59Z"),
+            at("0199b", "2026-01-02T23:59:59.999999Z"),
             at("0188a", "2026-01-01T00:00:00Z"),
         ];
         let found = |text: &str| find(all.clone(), text).map(|published| published.run_id);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt;
 use futures::future::join_all;
 
@@ -45,8 +45,8 @@ pub struct Vacuumed {
 pub struct Past {
     /// The commit that made it.
     pub entry: LogEntry,
-    /// The runs that published it.
-    pub published_by: Vec<String>,
+    /// Whether it was ever published.
+    pub is_published: bool,
 }
 
 impl Lake {
@@ -114,15 +114,14 @@ impl Lake {
         let name = table.name();
         let contract = self.contract_of(name)?;
         let catalogue = self.names();
-        let listed: Vec<String> = files.iter().cloned().collect();
-        catalogue.open_files(table, &listed);
+        catalogue.open_files(table, files);
         let session = self.engine.session(catalogue);
         let columns = contract.columns.iter().map(|column| column.name.as_str());
         let key = contract.key.iter().map(String::as_str);
         let order: Vec<&str> = if contract.key.is_empty() { columns.collect() } else { key.collect() };
         let order = sort_by.map_or_else(|| order.join(", "), Into::into);
         let bound = match name.layer {
-            Layer::Ops if listed.len() as u64 == table.size().files => self.oldest_kept_run(table).await?,
+            Layer::Ops if files.len() as u64 == table.size().files => self.oldest_kept_run(table).await?,
             _ => None,
         };
         let kept = bound.as_ref().map_or(String::new(), |run_id| format!("where run_id >= '{run_id}'"));
@@ -133,7 +132,7 @@ impl Lake {
             writer.write(&batch?).await?;
         }
         let draft = writer.close().await?;
-        let before = table.size_of(&listed).rows;
+        let before = table.size_of(files).rows;
         if bound.is_none() && draft.rows != before {
             return Err(Error::internal(format!(
                 "`{name}` has {before} rows in these files, and {} were read",
@@ -155,7 +154,7 @@ impl Lake {
         let catalogue = Catalogue::new();
         catalogue.open(table);
         let query = format!(
-            "select cast(run_id as string) from (select distinct run_id from {}) as runs \
+            "select cast(run_id as string) as run_id from (select distinct run_id from {}) as runs \
              order by run_id desc limit 1 offset {}",
             table.name(),
             keep.saturating_sub(1)
@@ -193,6 +192,11 @@ impl Lake {
         run.based_on = publications.table().version();
         let mut states = States::load(self, &publications).await?;
         let published = publications.newest().map(|p| p.tables.clone()).unwrap_or_default();
+        if let Some(name) = name.filter(|name| !published.contains_key(*name)) {
+            return Err(Error::invalid(format!("`{name}` is not a published table")).hint(
+                "`lake status` lists those; the tables that runs are recorded in are compacted as runs go",
+            ));
+        }
         let mut optimized = Vec::new();
         for name in published.keys().filter(|candidate| name.is_none_or(|name| name == *candidate)) {
             let state = states.expect(name)?.clone();
@@ -222,12 +226,19 @@ impl Lake {
     }
 
     /// Finds, and with `apply` removes, the files that no kept publication needs: kept are those that were in
-    /// force within `older_than`.
+    /// force within `older_than`. Where no lock keeps runs out, files of the last day are never removed.
     pub async fn vacuum(&self, older_than: TimeDelta, apply: bool) -> Result<Vec<Vacuumed>> {
         let run = self.start(&Request::default())?;
+        if apply && older_than < TimeDelta::days(1) && !self.store.is_lockable() {
+            return Err(Error::invalid("files of the last day may belong to a run that is at work")
+                .hint("a lake on an object store cannot be locked: keep at least one day"));
+        }
+        if self.publications().await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let _lock = self.store.lock(&run.id)?;
         let all = self.publications().await?;
-        let _lock = if all.is_empty() { None } else { Some(self.store.lock(&run.id)?) };
-        let oldest = run.started_at - older_than;
+        let oldest = run.started_at.checked_sub_signed(older_than).unwrap_or(DateTime::<Utc>::MIN_UTC);
         // What was in force when the retention began is older than it.
         let within = all.iter().take_while(|published| published.published_at >= oldest).count();
         let kept: Vec<&Published> = all.iter().take(within + 1).collect();
@@ -255,8 +266,8 @@ impl Lake {
         let published = self.publications().await?;
         let table = Table::open(&self.store, name, None).await?;
         let past = table.history(limit).await?.into_iter().map(|entry| {
-            let by = published.iter().filter(|p| p.tables.get(name) == Some(&entry.version));
-            Past { published_by: by.map(|p| p.run_id.clone()).collect(), entry }
+            let is_published = published.iter().any(|p| p.tables.get(name) == Some(&entry.version));
+            Past { entry, is_published }
         });
         Ok(past.collect())
     }

@@ -40,8 +40,9 @@ pub use history::Published;
 pub use maintain::{Optimized, Past, Vacuumed};
 use plan::Asked;
 pub use plan::{Plan, Step};
-pub use record::{Journal, Modelled};
-pub use state::States;
+use record::Journal;
+pub use record::Modelled;
+use state::States;
 pub use verify::Comparison;
 
 /// What a run is asked for.
@@ -202,7 +203,8 @@ pub(crate) struct Run {
     pub(crate) downloads: TempDir,
 }
 
-fn downloads() -> Result<TempDir> {
+/// A folder that is gone when it is dropped.
+fn temporary_folder() -> Result<TempDir> {
     tempfile::tempdir().map_err(|e| io_error("make a folder in", &std::env::temp_dir(), &e))
 }
 
@@ -230,7 +232,7 @@ impl Lake {
         let states = States::load(self, &publications).await?;
         let catalogue = self.names();
         open_all(&catalogue, &states);
-        let downloads = downloads()?;
+        let downloads = temporary_folder()?;
         let arrivals = self.arrivals(&targets, &states, &catalogue, downloads.path()).await?;
         let changed = arrivals.iter().filter(|a| !a.new.is_empty()).map(|a| a.table.clone()).collect();
         Ok((Plan::new(self, &states, &targets, &changed, request.asked())?, arrivals))
@@ -278,9 +280,7 @@ impl Lake {
         let plan = Plan::new(self, &states, &targets, &BTreeSet::new(), request.asked())?;
         let stale = plan.steps.iter().filter(|step| step.build).count();
         tracing::info!(run_id = run.id, steps = plan.steps.len(), stale, "planned");
-        let (outcomes, models) = self.build(run, &plan, &mut states).await?;
-        journal.models = models;
-        journal.tables = plan.tables().map(|name| outcomes[name].clone()).collect();
+        self.build(run, &plan, &mut states, journal).await?;
         let mut changed: BTreeSet<TableName> = journal
             .tables
             .iter()
@@ -351,7 +351,7 @@ impl Lake {
             based_on: None,
             as_of: request.as_of,
             command: "run",
-            downloads: downloads()?,
+            downloads: temporary_folder()?,
         })
     }
 
@@ -373,29 +373,45 @@ impl Lake {
         Ok(targets)
     }
 
-    /// Builds the stale steps of a plan, as many at once as do not wait for each other.
-    async fn build(
+    /// Builds the stale steps of a plan, as many at once as do not wait for each other. What was committed
+    /// before or beside a failure is in `outcomes`, too.
+    async fn build(&self, run: &Run, plan: &Plan, states: &mut States, journal: &mut Journal) -> Result<()> {
+        let mut outcomes = BTreeMap::new();
+        let built = self.build_waves(run, plan, states, &mut outcomes, &mut journal.models);
+        journal.tables = plan.tables().filter_map(|name| outcomes.remove(name)).collect();
+        built
+    }
+
+    /// Builds wave by wave; what was built before an error counts as built.
+    fn build_waves(
         &self,
         run: &Run,
         plan: &Plan,
         states: &mut States,
-    ) -> Result<(BTreeMap<TableName, TableOutcome>, Vec<Modelled>)> {
-        let mut outcomes: BTreeMap<TableName, TableOutcome> = BTreeMap::new();
-        let mut models = Vec::new();
+        outcomes: &mut BTreeMap<TableName, TableOutcome>,
+        models: &mut Vec<Modelled>,
+    ) -> Result<()> {
         open_all(&run.catalogue, states);
         for wave in plan.waves() {
             let seen: &States = states;
-            let built = parallel::all(
+            let built = parallel::each(
                 self.engine.threads(),
                 wave.iter().map(|step| build::build(self, run, step, seen)),
-            )?;
-            for built in built {
-                models.extend(built.model);
-                for (table, outcome) in built.tables {
-                    states.update(table);
-                    outcomes.insert(outcome.table.clone(), outcome);
+            );
+            let mut ended = Ok(());
+            for step in built {
+                match step {
+                    Ok(built) => {
+                        models.extend(built.model);
+                        for (table, outcome) in built.tables {
+                            states.update(table);
+                            outcomes.insert(outcome.table.clone(), outcome);
+                        }
+                    }
+                    Err(error) => ended = ended.and(Err(error)),
                 }
             }
+            ended?;
         }
         for step in &plan.steps {
             for name in step.tables.iter().filter(|name| !outcomes.contains_key(*name)).collect::<Vec<_>>() {
@@ -419,7 +435,7 @@ impl Lake {
                 );
             }
         }
-        Ok((outcomes, models))
+        Ok(())
     }
 }
 

@@ -9,9 +9,18 @@ use crate::error::{Error, Result};
 
 /// Waits for all futures, so many at a time, and gives what they give, in their order; the first error is the
 /// error.
+pub(super) fn all<T, F>(threads: usize, futures: impl IntoIterator<Item = F>) -> Result<Vec<T>>
+where
+    T: Send,
+    F: Future<Output = Result<T>> + Send,
+{
+    each(threads, futures).into_iter().collect()
+}
+
+/// The same with every success and every error.
 ///
 /// They may borrow what they work on. Needs a runtime of several threads.
-pub(super) fn all<T, F>(threads: usize, futures: impl IntoIterator<Item = F>) -> Result<Vec<T>>
+pub(super) fn each<T, F>(threads: usize, futures: impl IntoIterator<Item = F>) -> Vec<Result<T>>
 where
     T: Send,
     F: Future<Output = Result<T>> + Send,
@@ -31,14 +40,11 @@ where
     let mut done = tokio::task::block_in_place(|| {
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            let joined = workers.into_iter().map(|worker| worker.join());
-            joined.collect::<std::thread::Result<Vec<_>>>()
+            let stopped = |_| vec![(usize::MAX, Err(Error::internal("a thread stopped")))];
+            let joined = workers.into_iter().map(|worker| worker.join().unwrap_or_else(stopped));
+            joined.flatten().collect::<Vec<_>>()
         })
-    })
-    .map_err(|_| Error::internal("a thread stopped"))?
-    .into_iter()
-    .flatten()
-    .collect::<Vec<_>>();
+    });
     done.sort_by_key(|(place, _)| *place);
     done.into_iter().map(|(_, given)| given).collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use datafusion::prelude::SessionContext;
 use futures::future::try_join_all;
 
@@ -10,11 +11,34 @@ use super::{Asked, Event, Judgement, Lake, Plan, Run, States, Status, fingerprin
 use crate::contract::{Contract, Expectation, Layer, TableName};
 use crate::engine::{Catalogue, Transition};
 use crate::error::{Error, Result};
-use crate::quality::{Audited, Balance, Entry, Measure, Tally, Verdict, audit, audit_query, balance, count};
+use crate::job::NEW;
+use crate::quality::{Balance, Entry, Measure, Tally, Verdict, audit, audit_query, balance, count};
 use crate::table::{Change, Publication, Publications, Table, Version};
 
 /// What records of files are called in the books.
 const LINES: &str = "lines";
+
+/// What is judged.
+pub(super) struct Judged<'a> {
+    /// Every table that is there.
+    pub(super) tables: &'a BTreeMap<TableName, Table>,
+    /// Those of them that contracts, audits and books are asked about.
+    pub(super) changed: BTreeSet<&'a TableName>,
+    /// Of these, the ones to which rows were only added since a version: the session's `new.` has those rows.
+    pub(super) appended: BTreeMap<&'a TableName, Version>,
+    /// Whether all audits are asked, whatever they read.
+    pub(super) every_audit: bool,
+    /// When.
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Judgement {
+    /// The first book that does not balance, or else the first violation that publishes nothing, is the error.
+    pub fn check(&self) -> Result<()> {
+        self.balances.iter().try_for_each(Balance::check)?;
+        self.verdicts.iter().try_for_each(Verdict::check)
+    }
+}
 
 impl Lake {
     /// The tables that readers see, opened by the newest publication.
@@ -25,9 +49,9 @@ impl Lake {
         if let Some(newest) = publications.newest() {
             self.pin(&catalogue, &newest.tables);
         }
-        catalogue.open_if_built(publications.table());
-        for contract in record::contracts()? {
-            catalogue.newest(&self.store, &contract.name);
+        let records = record::contracts()?.into_iter().map(|contract| contract.name);
+        for name in records.chain([publications.table().name().clone()]) {
+            catalogue.newest(&self.store, &name);
         }
         Ok(catalogue)
     }
@@ -86,14 +110,17 @@ impl Lake {
             judged_by: fingerprint::of_judgement(&self.project)?,
             restores: None,
         };
-        if (&publication.tables, &publication.judged_by) == (&before.tables, &before.judged_by) {
+        let is_as_before =
+            (&publication.tables, &publication.judged_by) == (&before.tables, &before.judged_by);
+        if is_as_before || publication.tables.is_empty() {
             return Ok(());
         }
         let fresh = tables.into_iter().filter(|(name, table)| !stale.contains(name) && !is_kept(table));
         let fresh: BTreeMap<_, _> = fresh.collect();
         *judgement = self.judge(run, &publication, before, &fresh).await?;
-        judgement.balances.iter().try_for_each(Balance::check)?;
-        judgement.verdicts.iter().try_for_each(Verdict::check)?;
+        judgement
+            .check()
+            .map_err(|e| e.hint("nothing was published; readers see the lake as it was before"))?;
         publications.publish(&publication, self.clock.now(), &run.options).await?;
         tracing::info!(run_id = run.id, tables = publication.tables.len(), "published");
         judgement.published = true;
@@ -122,49 +149,57 @@ impl Lake {
         let transition = Transition { new: Catalogue::new(), old: Catalogue::new() };
         let (mut appended, mut rows) = (BTreeMap::new(), 0);
         for name in &changed {
-            let Some(then) = before.tables.get(*name) else { continue };
-            if let Change::Appended(files) = fresh[*name].changes_since(*then).await? {
-                rows += fresh[*name].size_of(&files).rows;
-                transition.new.open_files(&fresh[*name], &files);
-                appended.insert(*name, files);
+            let table = &fresh[*name];
+            let then = before.tables.get(*name).copied();
+            let change = match then {
+                Some(then) => table.changes_since(then).await?,
+                None => Change::Replaced,
+            };
+            match (then, change) {
+                (Some(then), Change::Appended(files)) => {
+                    rows += table.size_of(&files).rows;
+                    transition.new.open_files(table, &files);
+                    appended.insert(*name, then);
+                }
+                _ => rows += table.size().rows,
             }
         }
-        let whole = changed.iter().filter(|name| !appended.contains_key(*name));
-        rows += whole.map(|name| fresh[*name].size().rows).sum::<u64>();
-        let session = &self.engine.job_session(catalogue, &transition, rows);
-        let judged_by_change = publication.judged_by != before.judged_by;
-        let verdicts = self.verdicts(session, fresh, &changed, &appended, run, judged_by_change);
+        let session = self.engine.job_session(catalogue, &transition, rows);
+        let every_audit = publication.judged_by != before.judged_by;
+        let judged = Judged { tables: fresh, changed, appended, every_audit, now: run.started_at };
+        self.judge_tables(&session, &judged).await
+    }
+
+    /// Holds tables, as the session sees them, against their contracts, the audits and the books.
+    pub(super) async fn judge_tables(
+        &self,
+        session: &SessionContext,
+        judged: &Judged<'_>,
+    ) -> Result<Judgement> {
         let (verdicts, balances) =
-            futures::try_join!(verdicts, self.balances(session, fresh, &changed, before))?;
+            futures::try_join!(self.verdicts(session, judged), self.balances(session, judged))?;
         Ok(Judgement { balances, verdicts, published: false })
     }
 
-    /// The verdicts on changed tables, and on those that refer to one.
-    async fn verdicts(
-        &self,
-        session: &SessionContext,
-        fresh: &BTreeMap<TableName, Table>,
-        changed: &BTreeSet<&TableName>,
-        appended: &BTreeMap<&TableName, Vec<String>>,
-        run: &Run,
-        judged_by_change: bool,
-    ) -> Result<Vec<Verdict>> {
-        let refers_to_changed = |contract: &Contract| {
+    /// The verdicts on changed tables, and on those that refer to one. What a table that is not there would be
+    /// asked is left out.
+    async fn verdicts(&self, session: &SessionContext, judged: &Judged<'_>) -> Result<Vec<Verdict>> {
+        let Judged { tables, changed, appended, now, .. } = judged;
+        let concerns_changed = |contract: &&Contract| {
             let mut others = contract.expectations.values().filter_map(Expectation::other_table);
-            others.any(|other| changed.contains(other))
+            changed.contains(&contract.name) || others.any(|other| changed.contains(other))
         };
-        let contracts = self.project.contracts.values().filter_map(|c| Some((c, fresh.get(&c.name)?)));
+        let contracts = self.project.contracts.values().filter(|c| tables.contains_key(&c.name));
         let audits = contracts
-            .filter(|(contract, _)| changed.contains(&contract.name) || refers_to_changed(contract))
-            .map(|(contract, table)| {
-                let is_appended = appended.contains_key(&contract.name);
-                let audited = Audited { contract, table, is_appended };
-                async move { audit(session, &audited, run.started_at).await }
-            });
-        let is_fresh = |name: &String| TableName::parse(name).is_none_or(|name| fresh.contains_key(&name));
-        let is_new = |name: &String| TableName::parse(name).is_some_and(|name| changed.contains(&name));
+            .filter(concerns_changed)
+            .map(|contract| audit(session, tables, contract, appended.contains_key(&contract.name), *now));
+        let is_there = |name: &String| {
+            let stored = TableName::parse(name).filter(|name| self.project.contracts.contains_key(name));
+            stored.is_none_or(|name| tables.contains_key(&name))
+        };
+        let is_changed = |name: &String| TableName::parse(name).is_some_and(|name| changed.contains(&name));
         let queries = self.project.audits.iter().filter(|(_, query)| {
-            query.reads.iter().all(is_fresh) && (judged_by_change || query.reads.iter().any(is_new))
+            query.reads.iter().all(is_there) && (judged.every_audit || query.reads.iter().any(is_changed))
         });
         let queries = queries.map(|(name, query)| audit_query(session, name, query));
         let mut verdicts: Vec<Verdict> =
@@ -173,53 +208,45 @@ impl Lake {
         Ok(verdicts)
     }
 
-    /// Both sides of every crossing that a changed table takes part in. A stale table has nothing to say.
-    async fn balances(
-        &self,
-        session: &SessionContext,
-        fresh: &BTreeMap<TableName, Table>,
-        changed: &BTreeSet<&TableName>,
-        before: &Publication,
-    ) -> Result<Vec<Balance>> {
+    /// Both sides of every crossing that a changed table takes part in, as far as all of its tables are there.
+    async fn balances(&self, session: &SessionContext, judged: &Judged<'_>) -> Result<Vec<Balance>> {
+        let Judged { tables, changed, appended, .. } = judged;
         let mut balances = Vec::new();
         for name in changed.iter().filter(|name| name.layer == Layer::Bronze) {
-            balances.push(self.received(&fresh[*name], before.tables.get(*name).copied()).await?);
+            balances.extend(self.received(session, &tables[*name], appended.get(name).copied()).await?);
         }
-        let crossings = self
-            .project
-            .contracts
-            .values()
-            .flat_map(|contract| contract.reconcile.values().map(move |reconcile| (contract, reconcile)));
-        let crossings = crossings.filter(|(contract, reconcile)| {
-            let mut tables = reconcile.with.iter().chain([&contract.name, &reconcile.against]);
-            tables.clone().all(|name| fresh.contains_key(name)) && tables.any(|name| changed.contains(name))
+        let contracts = self.project.contracts.values();
+        let crossings = contracts
+            .flat_map(|contract| contract.reconcile.iter().map(move |(book, r)| (contract, book, r)));
+        let crossings = crossings.filter(|(contract, _, reconcile)| {
+            let mut names = reconcile.with.iter().chain([&contract.name, &reconcile.against]);
+            names.clone().all(|name| tables.contains_key(name)) && names.any(|name| changed.contains(name))
         });
-        let crossings = crossings.map(|(contract, reconcile)| balance(session, fresh, contract, reconcile));
+        let crossings = crossings.map(|(contract, book, _)| balance(session, tables, contract, book));
         balances.extend(parallel::all(self.engine.threads(), crossings)?);
         Ok(balances)
     }
 
     /// What the readers of files counted against what the files of a bronze table hold, since it had the
-    /// version `then`.
-    async fn received(&self, table: &Table, then: Option<Version>) -> Result<Balance> {
+    /// version `then` if rows were only added; nothing when they did not count all of it.
+    async fn received(
+        &self,
+        session: &SessionContext,
+        table: &Table,
+        then: Option<Version>,
+    ) -> Result<Option<Balance>> {
         let contract = self.project.contract(table.name())?;
-        let tally =
-            |table: &Table| Tally::of_record(&table.record().map(|r| r.tally.clone()).unwrap_or_default());
-        let catalogue = self.names();
-        let change = match then {
-            Some(then) => table.changes_since(then).await?,
-            None => Change::Replaced,
-        };
-        let read = match (then, change) {
-            (Some(then), Change::Appended(files)) => {
-                catalogue.open_files(table, &files);
-                tally(table).minus(&tally(&Table::open(&self.store, table.name(), Some(then)).await?))
+        let (read, from) = match then {
+            Some(then) => {
+                let before = Table::open(&self.store, table.name(), Some(then)).await?;
+                let added = Tally::of_record(table).minus(&Tally::of_record(&before));
+                (added, format!("{NEW}.{}", table.name()))
             }
-            _ => {
-                catalogue.open(table);
-                tally(table)
-            }
+            None => (Tally::of_record(table), table.name().to_string()),
         };
+        if read.get(&Measure::rows(None)).is_none() {
+            return Ok(None);
+        }
         let amounts = self.project.contracts.values().flat_map(|other| other.reconcile.values());
         let amounts = amounts.filter(|reconcile| reconcile.against == contract.name);
         let amounts = amounts.flat_map(|reconcile| {
@@ -229,8 +256,7 @@ impl Lake {
         let (names, measures): (Vec<String>, Vec<Measure>) =
             amounts.filter(|(name, measure)| name != LINES && read.get(measure).is_some()).unzip();
         let measures: Vec<Measure> = [Measure::rows(None)].into_iter().chain(measures).collect();
-        let session = self.engine.session(catalogue);
-        let stored = count(&session, &table.name().to_string(), &measures).await?;
+        let stored = count(session, &from, &measures).await?;
         let given: Vec<i128> = measures.iter().map(|measure| read.get(measure).unwrap_or_default()).collect();
         let entry = |is_in, account: &str, values: &[i128]| Entry {
             is_in,
@@ -239,11 +265,11 @@ impl Lake {
             // Rows are an amount of their own here: each record of a file is one row.
             amounts: [values[0] * 10_000].into_iter().chain(values[1..].iter().copied()).collect(),
         };
-        Ok(Balance {
+        Ok(Some(Balance {
             name: format!("files → {}", table.name()),
             amounts: [LINES.to_string()].into_iter().chain(names).collect(),
             entries: vec![entry(true, "files", &given), entry(false, &table.name().to_string(), &stored)],
-        })
+        }))
     }
 
     /// Each table means the version that `tables` names.

@@ -118,6 +118,8 @@ impl Lake {
             let loading = Loading {
                 based_on: run.based_on,
                 tallier: Tallier::new(&session, &contract.schema(), &measures)?,
+                measures,
+                session,
                 run_id: &run.id,
                 at: run.started_at,
                 options: &run.options,

@@ -151,8 +151,8 @@ impl Lake {
 
     async fn write_record(&self, run: &Run, journal: &Journal, error: Option<&Error>) -> Result<()> {
         let rejected = |outcome: &TableOutcome| {
-            let twin = format!("{}_rejected", outcome.table);
-            journal.tables.iter().find(|t| t.table.to_string() == twin).map_or(0, |twin| twin.rows_out)
+            let twin = outcome.table.rejected();
+            journal.tables.iter().find(|t| t.table == twin).map_or(0, |twin| twin.rows_out)
         };
         let runs = [self.run_row(run, journal, error)];
         let tables: Vec<TableRow> =

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use datafusion::prelude::SessionContext;
 use futures::future::try_join_all;
 
-use super::publish::is_kept;
-use super::{Asked, Event, Judgement, Lake, Plan, Request, States, downloads, open_all};
+use super::publish::{Judged, is_kept};
+use super::{Asked, Event, Journal, Judgement, Lake, Plan, Request, States, open_all, temporary_folder};
 use crate::contract::{Contract, Layer, TableName};
 use crate::engine::{Catalogue, Transition};
 use crate::error::{Error, Result};
-use crate::quality::{Audited, Measure, audit, audit_query, balance, count, rows_of};
+use crate::quality::{Measure, count, rows_of};
 use crate::table::{Publication, Publications, Store, Table};
 
 /// How a published table compares with a full rebuild.
@@ -40,7 +40,7 @@ impl Lake {
             ))
             .hint("`lake run` first; `lake plan` says why"));
         }
-        let folder = downloads()?;
+        let folder = temporary_folder()?;
         let scratch = Lake {
             project: self.project.clone(),
             store: Store::open(folder.path(), "lake")?,
@@ -51,15 +51,16 @@ impl Lake {
         let mut rebuilt = States::rebuilt(&scratch, &states).await?;
         let run = scratch.start(&Request::default())?;
         let plan = Plan::new(&scratch, &rebuilt, &targets, &BTreeSet::new(), asked)?;
-        scratch.build(&run, &plan, &mut rebuilt).await?;
+        scratch.build(&run, &plan, &mut rebuilt, &mut Journal::default()).await?;
         self.observer.event(Event::Judging);
         let catalogue = self.names();
         self.pin(&catalogue, &newest.tables);
         let transition = Transition { new: Catalogue::new(), old: Catalogue::new() };
         open_all(&transition.new, &rebuilt);
         let session = self.engine.job_session(catalogue, &transition, u64::MAX);
-        let built = targets.iter().filter(|name| name.layer != Layer::Bronze);
-        try_join_all(built.map(|name| compare(&session, self.project.contract(name).ok(), name))).await
+        let contracts = self.project.contracts.values();
+        let built = contracts.filter(|c| c.name.layer != Layer::Bronze && targets.contains(&c.name));
+        try_join_all(built.map(|contract| compare(&session, contract))).await
     }
 
     /// Holds what is published against its contracts and its books, asking the stored rows for everything.
@@ -75,27 +76,10 @@ impl Lake {
             tables.map(|(name, table)| (name, table.without_record())).collect();
         let catalogue = self.names();
         tables.values().for_each(|table| catalogue.open(table));
-        let session = &self.engine.session(catalogue);
-        let wanted = self.project.contracts.values().filter(|contract| targets.contains(&contract.name));
-        let wanted: Vec<(&Contract, &Table)> =
-            wanted.filter_map(|contract| Some((contract, tables.get(&contract.name)?))).collect();
-        let now = self.clock.now();
-        let audits = wanted.iter().map(|(contract, table)| async move {
-            audit(session, &Audited { contract, table, is_appended: false }, now).await
-        });
-        let mut verdicts: Vec<_> = try_join_all(audits).await?.into_iter().flatten().collect();
-        let is_wanted = |name: &String| TableName::parse(name).is_some_and(|name| targets.contains(&name));
-        let queries = self.project.audits.iter().filter(|(_, query)| query.reads.iter().any(is_wanted));
-        verdicts.extend(try_join_all(queries.map(|(name, query)| audit_query(session, name, query))).await?);
-        let crossings = wanted.iter().flat_map(|(contract, _)| {
-            contract.reconcile.values().map(move |reconcile| (*contract, reconcile))
-        });
-        let crossings = crossings.filter(|(_, reconcile)| {
-            reconcile.with.iter().chain([&reconcile.against]).all(|name| tables.contains_key(name))
-        });
-        let tables = &tables;
-        let balances = crossings.map(|(contract, reconcile)| balance(session, tables, contract, reconcile));
-        Ok(Judgement { balances: try_join_all(balances).await?, verdicts, published: false })
+        let changed = targets.iter().filter(|name| tables.contains_key(*name)).collect();
+        let (appended, now) = (BTreeMap::new(), self.clock.now());
+        let judged = Judged { tables: &tables, changed, appended, every_audit: false, now };
+        self.judge_tables(&self.engine.session(catalogue), &judged).await
     }
 
     pub(super) async fn newest_publication(&self) -> Result<(Publications, Publication)> {
@@ -110,12 +94,8 @@ impl Lake {
 }
 
 /// The rows of a published table against those of the rebuilt one, as multisets.
-async fn compare(
-    session: &SessionContext,
-    contract: Option<&Contract>,
-    name: &TableName,
-) -> Result<Comparison> {
-    let contract = contract.ok_or_else(|| Error::internal(format!("`{name}` has no contract")))?;
+async fn compare(session: &SessionContext, contract: &Contract) -> Result<Comparison> {
+    let name = &contract.name;
     let columns = contract.columns.iter().filter(|column| !column.of_run).map(|column| column.name.as_str());
     let columns = columns.collect::<Vec<_>>().join(", ");
     let differing = format!(

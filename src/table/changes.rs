@@ -12,7 +12,7 @@ use crate::error::Result;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Rows were added, in the files of these names; none when nothing changed.
-    Appended(Vec<String>),
+    Appended(BTreeSet<String>),
     /// Rows went, or the log no longer says what happened.
     Replaced,
 }
@@ -56,7 +56,7 @@ impl Table {
         let files = self.files();
         let still_there = added.iter().all(|path| files.contains_key(path));
         Ok(match removed.is_empty() && still_there {
-            true => Change::Appended(added.into_iter().collect()),
+            true => Change::Appended(added),
             false => Change::Replaced,
         })
     }

@@ -9,6 +9,7 @@ mod store;
 mod upkeep;
 mod write;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -121,7 +122,7 @@ impl Table {
     }
 
     /// Those rows of the table that lie in the files of these names.
-    pub async fn provider_of(&self, files: &[String]) -> Result<Arc<dyn TableProvider>> {
+    pub async fn provider_of(&self, files: &BTreeSet<String>) -> Result<Arc<dyn TableProvider>> {
         self.scan(Some(FileSelection::from_file_paths(files))).await
     }
 
@@ -144,7 +145,7 @@ impl Table {
     }
 
     /// The same of the files of these names.
-    pub fn size_of(&self, files: &[String]) -> Size {
+    pub fn size_of(&self, files: &BTreeSet<String>) -> Size {
         let all = self.files();
         Size::of(files.iter().filter_map(|file| all.get(file)))
     }

@@ -166,6 +166,11 @@ impl Store {
         Ok(Lock(Some(file)))
     }
 
+    /// Whether [`Store::lock`] keeps other writers out.
+    pub fn is_lockable(&self) -> bool {
+        self.folder.is_some()
+    }
+
     async fn read_marker(&self) -> Result<Option<Marker>> {
         let bytes = match self.objects.get(&self.path_of(MARKER)).await {
             Ok(object) => object.bytes().await.map_err(|e| self.store_failure(e))?,

@@ -125,7 +125,7 @@ async fn what_was_added_between_two_versions_is_known_by_its_files() {
     let table = Table::open(&store, &contract.name, None).await.unwrap();
     let first = write(&table, &contract, Mode::Append(&table), vec![1, 2]).await.unwrap();
     let second = write(&first, &contract, Mode::Append(&first), vec![3]).await.unwrap();
-    assert_eq!(second.changes_since(1).await.unwrap(), Change::Appended(vec![]));
+    assert_eq!(second.changes_since(1).await.unwrap(), Change::Appended(Default::default()));
     let Change::Appended(files) = second.changes_since(0).await.unwrap() else { panic!("rows went") };
     assert_eq!((files.len(), second.size_of(&files).rows), (1, 1));
     let third = write(&second, &contract, Mode::Replace, vec![4]).await.unwrap();
@@ -160,7 +160,7 @@ async fn rearranging_files_changes_no_rows() {
     let all = second.files().into_keys().collect();
     let table = write(&second, &contract, Mode::Rewrite(&all), vec![1, 2]).await.unwrap();
     assert_eq!((table.version(), table.content(), table.size().files), (Some(2), Some(1), 1));
-    assert_eq!(table.changes_since(1).await.unwrap(), Change::Appended(vec![]));
+    assert_eq!(table.changes_since(1).await.unwrap(), Change::Appended(Default::default()));
     assert_eq!(Table::open(&store, &contract.name, None).await.unwrap().content(), Some(1));
 }
 

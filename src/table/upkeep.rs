@@ -4,14 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
-use object_store::path::Path;
+use object_store::ObjectMeta;
 
 use super::commit::record_in;
 use super::{CommitRecord, Table, Version, failure};
 use crate::error::{Error, Result};
-
-/// How many removals wait for the store at once.
-const CONCURRENCY: usize = 16;
 
 /// One commit of a table's log.
 #[derive(Clone, Debug)]
@@ -34,7 +31,7 @@ impl Table {
     }
 
     /// The names of the table's files without these.
-    pub fn files_but(&self, files: &[String]) -> Vec<String> {
+    pub fn files_but(&self, files: &BTreeSet<String>) -> BTreeSet<String> {
         self.files().into_keys().filter(|path| !files.contains(path)).collect()
     }
 
@@ -45,7 +42,8 @@ impl Table {
 
     /// An error if a file of the table is no longer in the store.
     pub async fn check_files(&self) -> Result<()> {
-        let there: BTreeSet<String> = self.stored().await?.into_iter().map(|file| file.0).collect();
+        let there: BTreeSet<String> =
+            self.stored().await?.iter().map(|file| file.location.to_string()).collect();
         match self.files().into_keys().find(|path| !there.contains(path)) {
             None => Ok(()),
             Some(path) => Err(Error::unavailable(format!(
@@ -73,23 +71,16 @@ impl Table {
         for version in versions {
             needed.extend(self.at(*version).await?.files().into_keys());
         }
-        let unneeded: Vec<(String, u64, DateTime<Utc>)> = self
-            .stored()
-            .await?
-            .into_iter()
-            .filter(|(path, _, modified)| !needed.contains(path) && *modified < before)
-            .collect();
+        let mut unneeded = self.stored().await?;
+        unneeded.retain(|file| !needed.contains(file.location.as_ref()) && file.last_modified < before);
         if apply {
             let store = self.log_store.object_store(None);
-            let paths = unneeded.iter().map(|(path, ..)| Ok(Path::from(path.as_str()))).collect::<Vec<_>>();
-            let removed = store.delete_stream(stream::iter(paths).boxed());
-            removed
-                .try_for_each_concurrent(CONCURRENCY, |_| async { Ok(()) })
-                .await
-                .map_err(|e| failure(&format!("vacuum `{}`", self.name), e.into()))?;
+            let paths: Vec<_> = unneeded.iter().map(|file| Ok(file.location.clone())).collect();
+            let removed = store.delete_stream(stream::iter(paths).boxed()).try_collect::<Vec<_>>().await;
+            removed.map_err(|e| failure(&format!("vacuum `{}`", self.name), e.into()))?;
         }
-        let bytes = unneeded.iter().map(|(_, bytes, _)| bytes).sum();
-        Ok((unneeded.into_iter().map(|(path, ..)| path).collect(), bytes))
+        let bytes = unneeded.iter().map(|file| file.size).sum();
+        Ok((unneeded.into_iter().map(|file| file.location.to_string()).collect(), bytes))
     }
 
     /// The newest commits, newest first, as far as the log holds them.
@@ -111,15 +102,12 @@ impl Table {
         Ok(entries)
     }
 
-    /// The data files that lie in the table's folder: name, bytes, time of modification.
-    async fn stored(&self) -> Result<Vec<(String, u64, DateTime<Utc>)>> {
-        let store = self.log_store.object_store(None);
-        let listed: Vec<_> = store
-            .list(None)
-            .try_collect()
-            .await
-            .map_err(|e| failure(&format!("list the files of `{}`", self.name), e.into()))?;
-        let files = listed.into_iter().filter(|file| !file.location.as_ref().starts_with("_delta_log"));
-        Ok(files.map(|file| (file.location.to_string(), file.size, file.last_modified)).collect())
+    /// The data files that lie in the table's folder.
+    async fn stored(&self) -> Result<Vec<ObjectMeta>> {
+        let listed = self.log_store.object_store(None).list(None).try_collect::<Vec<_>>().await;
+        let mut files =
+            listed.map_err(|e| failure(&format!("list the files of `{}`", self.name), e.into()))?;
+        files.retain(|file| !file.location.as_ref().starts_with("_delta_log"));
+        Ok(files)
     }
 }

@@ -91,6 +91,106 @@ fn status_tells_fresh_from_stale() {
     );
 }
 
+/// What the program answers, without what differs from run to run.
+fn transcript(fresh: &Fresh, commands: &[&str]) -> String {
+    let mut told = String::new();
+    for command in commands {
+        let args: Vec<&str> = command.split(' ').collect();
+        told += &format!("$ lake {command}\n{}\n", lake(fresh, &args));
+    }
+    told
+}
+
+#[test]
+fn what_is_published_is_proved_looked_at_and_taken_back() {
+    let fresh = Fresh::new();
+    fresh.land("a.csv", format!("{HEADER}{LINES}"));
+    lake(&fresh, &["run"]);
+    fresh.land("b.csv", format!("{HEADER}536367,71053,LANTERN,3,12/3/2010 8:28,3.39,,France\n"));
+    lake(&fresh, &["run"]);
+    let commands = [
+        "plan --select gold.rfm",
+        "publications",
+        "history silver.invoices",
+        "test --select gold.country_sales",
+        "verify --select gold.country_sales",
+        "optimize silver.transactions",
+        "vacuum",
+        "rollback",
+        "publications --limit 2",
+    ];
+    insta::with_settings!({ filters => [
+        (r"[0-9a-f]{8}-[0-9a-f-]{27}", "[RUN]"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[AT]"),
+        (r"\d+\.\d kB|\d+ B", "[SIZE]"),
+        (r"[ ─]{2,}", "  "),
+        (r" +\n", "\n"),
+    ] }, {
+        insta::assert_snapshot!(transcript(&fresh, &commands), @"
+        $ lake plan --select gold.rfm
+         table  would  because
+
+         silver.transactions  skip  nothing changed
+         silver.transactions_duplicates  skip  nothing changed
+         silver.transactions_rejected  skip  nothing changed
+         silver.invoices  skip  nothing changed
+         gold.rfm  skip  nothing changed
+
+        $ lake publications
+         published at (UTC)  run  changed
+
+         [AT]  [RUN]  in force  all 23 tables
+         [AT]  [RUN]  all 23 tables
+
+        $ lake history silver.invoices
+         version  at (UTC)  did  rows  run  published  made from
+
+          1  [AT]  write  3  [RUN]  yes  silver.transactions 1
+          0  [AT]  write  2  [RUN]  yes  silver.transactions 0
+
+        $ lake test --select gold.country_sales
+         table  expectation  violations  for example
+
+         gold.country_sales  unique_key  holds  0
+         gold.country_sales  net_is_gross_less_returns  holds  0
+         gold.country_sales  orders_have_an_average  holds  0
+         gold.country_sales  average_is_gross_by_orders  holds  0
+         gold.country_sales  revenue_per_customer_is_net_by_customers  holds  0
+         sql/audit/countries_of_invoices.sql  countries_of_invoices  holds  0
+
+         books  went in and came out
+
+         silver.transactions → gold.country_sales (sales)  amount 32.25  gross 32.25  lines 3  units 11  balances
+
+        the book balances, to the last digit
+
+        $ lake verify --select gold.country_sales
+         table  rows  differences
+
+         gold.country_sales  2  0
+        1 tables equal a full rebuild, row by row
+
+        $ lake optimize silver.transactions
+         table  files  size
+
+         silver.transactions  2 → 1  [SIZE] → [SIZE]
+
+        $ lake vacuum
+        nothing to remove: every file is needed or younger than 30 days
+
+        $ lake rollback
+        readers see again what run [RUN] published; `lake rollback` undoes it
+
+        $ lake publications --limit 2
+         published at (UTC)  run  changed
+
+         [AT]  [RUN]  in force  back to what run [RUN] published
+         [AT]  [RUN]  silver.transactions
+        2 older ones; `--limit 4` lists all
+        ");
+    });
+}
+
 #[test]
 fn every_setting_says_where_it_comes_from() {
     let fresh = Fresh::new();
@@ -105,9 +205,13 @@ fn every_setting_says_where_it_comes_from() {
 #[test]
 fn help_of_every_command_has_an_example() {
     let fresh = Fresh::new();
-    for command in
-        ["init", "generate", "ingest", "check", "run", "sql", "status", "config", "demo", "completions"]
-    {
+    let out = lake(&fresh, &["--help"]);
+    let listed = out.lines().skip_while(|line| *line != "Commands:").skip(1);
+    // What a command is for may go on in the next line.
+    let listed = listed.take_while(|line| !line.is_empty()).filter_map(|line| line.strip_prefix("  "));
+    let commands: Vec<&str> = listed.filter_map(|line| line.split(' ').next()).collect();
+    assert!(commands.len() > 10, "{out}");
+    for command in commands.into_iter().filter(|command| !["", "help"].contains(command)) {
         let out = lake(&fresh, &[command, "--help"]);
         assert!(out.contains("Example"), "{command}\n{out}");
     }

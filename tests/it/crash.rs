@@ -1,86 +1,10 @@
 //! Failing stores and crashes: what was published stays readable, and the next run takes up what was left.
 
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-
-use async_trait::async_trait;
-use futures::stream::BoxStream;
 use lake::error::Kind;
 use lake::run::Request;
-use object_store::path::Path;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
-};
 
+use crate::faults::{At, Fault, faulty};
 use crate::support::{Fresh, HEADER};
-
-/// A store whose writes fail as on a full disk once so many have succeeded.
-#[derive(Debug)]
-struct FillingUp {
-    inner: Arc<dyn ObjectStore>,
-    left: AtomicI64,
-}
-
-impl FillingUp {
-    fn write(&self) -> Result<()> {
-        if self.left.fetch_sub(1, Ordering::SeqCst) > 0 {
-            return Ok(());
-        }
-        let source = std::io::Error::from_raw_os_error(28);
-        Err(Error::Generic { store: "FillingUp", source: Box::new(source) })
-    }
-}
-
-impl fmt::Display for FillingUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FillingUp")
-    }
-}
-
-#[async_trait]
-impl ObjectStore for FillingUp {
-    async fn put_opts(&self, to: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.write()?;
-        self.inner.put_opts(to, payload, options).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        to: &Path,
-        options: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.write()?;
-        self.inner.put_multipart_opts(to, options).await
-    }
-
-    async fn get_opts(&self, from: &Path, options: GetOptions) -> Result<GetResult> {
-        self.inner.get_opts(from, options).await
-    }
-
-    fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(paths)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.write()?;
-        self.inner.copy_opts(from, to, options).await
-    }
-
-    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.write()?;
-        self.inner.rename_opts(from, to, options).await
-    }
-}
 
 const FIRST: &str = "536365,85123A,HEART,6,12/1/2010 8:26,2.55,17850,United Kingdom\n";
 const SECOND: &str = "536366,71053,LANTERN,2,12/2/2010 8:26,3.39,17851,France\n";
@@ -104,8 +28,7 @@ async fn a_disk_that_fills_up_at_any_write_loses_nothing() {
         fresh.land("1.csv", format!("{HEADER}{FIRST}"));
         fresh.run().await.unwrap();
         fresh.land("2.csv", format!("{HEADER}{SECOND}"));
-        let mut lake = fresh.lake(2).unwrap();
-        lake.store = lake.store.wrapped(|inner| Arc::new(FillingUp { inner, left: AtomicI64::new(writes) }));
+        let (lake, _) = faulty(&fresh, At::WritesAfter(writes), Fault::Full);
         match lake.run(&Request::default()).await {
             Err(error) => {
                 failures += 1;
@@ -150,7 +73,7 @@ async fn books_that_do_not_balance_publish_nothing() {
     let error = fresh.run().await.unwrap_err();
     assert_eq!(
         (error.kind(), error.message()),
-        (Kind::Data, "the books of bronze.online_retail → silver.transactions do not balance")
+        (Kind::Data, "the books of bronze.online_retail → silver.transactions (received) do not balance")
     );
     assert_eq!(error.details().last().unwrap(), "in less out: lines 1, quantity 2, amount 6.78");
     assert_eq!(days(&fresh).await, before);
@@ -188,22 +111,4 @@ async fn a_new_expectation_on_bronze_is_looked_at_without_new_data() {
     );
     let error = fresh.run().await.unwrap_err();
     assert_eq!(error.message(), "`bronze.online_retail` fails `empty` in 1 rows");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_failed_expectation_publishes_nothing_and_names_the_rows() {
-    let fresh = Fresh::new();
-    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
-    let contract = std::fs::read_to_string(fresh.path().join("gold/daily_sales.toml")).unwrap();
-    fresh.write(
-        "gold/daily_sales.toml",
-        contract + "\n[expect.no_business]\nwhere = \"orders = 0\"\nelse = \"fail\"\n",
-    );
-    let error = fresh.run().await.unwrap_err();
-    assert_eq!(
-        (error.kind(), error.message()),
-        (Kind::Data, "`gold.daily_sales` fails `no_business` in 1 rows")
-    );
-    assert_eq!(error.details()[0], "for example sale_date = 2010-12-01");
-    assert!(fresh.lake(2).unwrap().status().await.unwrap().publication.is_none());
 }

@@ -1,9 +1,10 @@
 //! Expectations: each kind holds or is violated as it says, and quarantine keeps rows out without losing them.
 
-use lake::contract::Severity;
+use lake::contract::{Layer, Severity};
 use lake::error::Kind;
+use lake::run::{Request, Summary};
 
-use crate::support::{Fresh, HEADER};
+use crate::support::{Fresh, HEADER, said};
 
 const LINES: &str = "536365,85123A,HEART,6,12/1/2010 8:26,2.55,17850,United Kingdom\n\
                      536366,71053,LANTERN,2,12/2/2010 8:28,3.39,17851,France\n";
@@ -86,7 +87,7 @@ async fn quarantine_keeps_rows_out_with_their_reasons_and_the_books_count_them()
     let fresh = published().await;
     add_orders(&fresh, "quarantine");
     let summary = fresh.run().await.unwrap();
-    let book = summary.judgement.balances.iter().find(|b| b.name.ends_with("gold.orders")).unwrap();
+    let book = summary.judgement.balances.iter().find(|b| b.name.ends_with("gold.orders (orders)")).unwrap();
     assert_eq!(book.entries.iter().map(|entry| entry.rows).collect::<Vec<_>>(), [2, 1, 1]);
     let verdict = summary.judgement.verdicts.iter().find(|v| v.name == "orders_are_large").unwrap();
     assert_eq!((verdict.severity, verdict.failed), (Severity::Quarantine, 0));
@@ -130,4 +131,61 @@ async fn an_expectation_may_use_functions_that_the_optimizer_rewrites() {
         "[expect.never_zero]\nwhere = \"coalesce(nullif(frequency, 0), -1) > 0\"\nelse = \"fail\"\n";
     fresh.write("gold/rfm.toml", contract + "\n" + expectation);
     assert!(fresh.run().await.unwrap().judgement.published);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_that_reads_a_mapping_is_asked_when_either_changes() {
+    let fresh = Fresh::new();
+    fresh.write("gold/known_countries.csv", "country\nUnited Kingdom\nFrance\n");
+    fresh.write(
+        "sql/audit/known_countries.sql",
+        "-- Countries that nobody knows.\nselect country from gold.country_sales\n\
+         where country not in (select country from gold.known_countries)\n",
+    );
+    fresh.land("a.csv", format!("{HEADER}{LINES}"));
+    let summary = fresh.run().await.unwrap();
+    assert!(summary.judgement.verdicts.iter().any(|verdict| verdict.name == "known_countries"));
+    fresh.write("gold/known_countries.csv", "country\nFrance\n");
+    let error = fresh.run().await.unwrap_err();
+    assert_eq!(error.details()[0], "for example country = United Kingdom");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_lake_that_is_built_in_part_what_is_there_is_tested() {
+    let fresh = Fresh::new();
+    fresh.land("a.csv", format!("{HEADER}{LINES}"));
+    let silver = Request { layer: Some(Layer::Silver), ..Request::default() };
+    fresh.lake(2).unwrap().run(&silver).await.unwrap();
+    fresh.lake(2).unwrap().test(None).await.unwrap().check().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_looks_at_another_table_is_asked_when_that_is_built() {
+    let fresh = Fresh::new();
+    let text = std::fs::read_to_string(fresh.path().join("gold/country_sales.toml")).unwrap();
+    let sums = "[expect.days]\nelse = \"fail\"\n\
+                sum_equals = { column = \"net_revenue\", table = \"gold.daily_sales\" }\n";
+    fresh.write("gold/country_sales.toml", format!("{text}\n{sums}"));
+    fresh.land("a.csv", format!("{HEADER}{LINES}"));
+    let countries = Request { select: Some("gold.country_sales".into()), ..Request::default() };
+    let summary = fresh.lake(2).unwrap().run(&countries).await.unwrap();
+    let asked = |summary: &Summary| summary.judgement.verdicts.iter().any(|verdict| verdict.name == "days");
+    assert!(summary.judgement.published && !asked(&summary));
+    assert!(asked(&fresh.run().await.unwrap()));
+}
+
+/// What `lake test` finds has been published, so that it cannot say that nothing was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_fails_says_nothing_about_publishing() {
+    let fresh = published().await;
+    let text = std::fs::read_to_string(fresh.path().join("gold/country_sales.toml")).unwrap();
+    let never = "[expect.never]\nwhere = \"false\"\nelse = \"fail\"\n";
+    fresh.write("gold/country_sales.toml", format!("{text}\n{never}"));
+    let output = fresh.command(&["test", "--select", "gold.country_sales"]);
+    let (_, err) = said(&output);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(err.contains("`gold.country_sales` fails `never` in 2 rows"), "{err}");
+    assert!(err.contains("for example country = France") && !err.contains("nothing was published"), "{err}");
+    let error = fresh.run().await.unwrap_err();
+    assert!(error.hints()[0].starts_with("nothing was published"), "{error}");
 }

@@ -168,6 +168,8 @@ pub async fn shown(fresh: &Fresh) -> String {
 pub enum Fault {
     /// Nothing, and it says so.
     Fail,
+    /// The same, and it says that the disk is full.
+    Full,
     /// The same, later.
     Stall,
     /// It fails in the middle of a write. A local store writes under another name and renames: what is left is
@@ -188,6 +190,8 @@ pub enum At {
     Read(u64),
     /// When it is changed so many times.
     Write(u64),
+    /// Whenever it is changed after so many times.
+    WritesAfter(u64),
     /// When something under a path that contains this text is written for the first time.
     Path(&'static str),
 }
@@ -218,9 +222,12 @@ pub fn faulty(fresh: &Fresh, at: At, fault: Fault) -> (Lake, Arc<Asked>) {
     (lake, asked)
 }
 
-fn failed() -> Error {
-    let source = std::io::Error::from_raw_os_error(5);
-    Error::Generic { store: "Faulty", source: Box::new(source) }
+impl Fault {
+    fn error(self) -> Error {
+        let code = if self == Fault::Full { 28 } else { 5 };
+        let source = std::io::Error::from_raw_os_error(code);
+        Error::Generic { store: "Faulty", source: Box::new(source) }
+    }
 }
 
 impl Faulty {
@@ -229,7 +236,7 @@ impl Faulty {
         let count = self.asked.reads.fetch_add(1, Ordering::SeqCst) + 1;
         match self.strikes(self.at == At::Read(count)) {
             None => Ok(()),
-            Some(_) => Err(failed()),
+            Some(_) => Err(self.fault.error()),
         }
     }
 
@@ -239,13 +246,15 @@ impl Faulty {
         let is_now = match self.at {
             At::Never | At::Read(_) => false,
             At::Write(number) => number == count,
+            At::WritesAfter(number) => count > number,
             At::Path(text) => path.is_some_and(|path| path.as_ref().contains(text)),
         };
         self.strikes(is_now)
     }
 
     fn strikes(&self, is_now: bool) -> Option<Fault> {
-        if !is_now || self.asked.has_struck.swap(true, Ordering::SeqCst) {
+        let lasts = matches!(self.at, At::WritesAfter(_));
+        if !is_now || (self.asked.has_struck.swap(true, Ordering::SeqCst) && !lasts) {
             return None;
         }
         if self.fault == Fault::Stall {
@@ -291,13 +300,13 @@ impl ObjectStore for Faulty {
             }
             Some(Fault::Forget) => {
                 self.inner.put_opts(to, payload, options).await?;
-                Err(failed())
+                Err(self.fault.error())
             }
             Some(Fault::Tear) => {
                 Faulty::tear(to, &payload);
-                Err(failed())
+                Err(self.fault.error())
             }
-            Some(Fault::Fail | Fault::Stall) => Err(failed()),
+            Some(Fault::Fail | Fault::Full | Fault::Stall) => Err(self.fault.error()),
         }
     }
 
@@ -308,7 +317,7 @@ impl ObjectStore for Faulty {
     ) -> Result<Box<dyn MultipartUpload>> {
         match self.write(Some(to)) {
             None => self.inner.put_multipart_opts(to, options).await,
-            Some(_) => Err(failed()),
+            Some(_) => Err(self.fault.error()),
         }
     }
 
@@ -320,7 +329,7 @@ impl ObjectStore for Faulty {
     fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
         match self.write(None) {
             None => self.inner.delete_stream(paths),
-            Some(_) => stream::once(async { Err(failed()) }).boxed(),
+            Some(fault) => stream::once(async move { Err(fault.error()) }).boxed(),
         }
     }
 
@@ -341,9 +350,9 @@ impl ObjectStore for Faulty {
             None => self.inner.copy_opts(from, to, options).await,
             Some(Fault::Forget) => {
                 self.inner.copy_opts(from, to, options).await?;
-                Err(failed())
+                Err(self.fault.error())
             }
-            Some(_) => Err(failed()),
+            Some(_) => Err(self.fault.error()),
         }
     }
 
@@ -352,24 +361,24 @@ impl ObjectStore for Faulty {
             None => self.inner.rename_opts(from, to, options).await,
             Some(Fault::Forget) => {
                 self.inner.rename_opts(from, to, options).await?;
-                Err(failed())
+                Err(self.fault.error())
             }
-            Some(_) => Err(failed()),
+            Some(_) => Err(self.fault.error()),
         }
     }
 }
 
 /// A lake that has seen one delivery and has another one waiting, and what it shows before and after it.
-struct Waiting {
-    fresh: Fresh,
-    before: String,
-    after: String,
+pub struct Waiting {
+    pub fresh: Fresh,
+    pub before: String,
+    pub after: String,
     /// Reads and changes of the run that takes the delivery in.
     reads: u64,
     writes: u64,
 }
 
-async fn waiting() -> Waiting {
+pub async fn waiting() -> Waiting {
     let fresh = Fresh::new();
     fresh.land("1.csv", format!("{HEADER}{FIRST}"));
     fresh.run().await.unwrap();

@@ -3,7 +3,7 @@
 //!
 //! `LAKE_TEST_SEED` chooses deliveries, batches and failures.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -16,7 +16,9 @@ use lake::run::{Action, Lake, Request};
 use lake::table::{Publication, Publications, Table, WriteOptions};
 use lake_generate::{Dirt, Parameters, Split};
 
-use crate::faults::{At, Chance, FIRST, Fault, SECOND, copy_of, faulty, in_parallel, seed, shown};
+use crate::faults::{
+    At, Chance, FIRST, Fault, SECOND, Waiting, copy_of, faulty, in_parallel, seed, shown, waiting,
+};
 use crate::support::{Fresh, HEADER};
 
 /// How many seeds the property is tried with.
@@ -188,7 +190,7 @@ async fn each_content_is_loaded_once(fresh: &Fresh, story: &str) {
 }
 
 /// The lake of a project, so many minutes after the first run.
-fn after_minutes(fresh: &Fresh, minutes: i64) -> Lake {
+pub fn after_minutes(fresh: &Fresh, minutes: i64) -> Lake {
     let first: DateTime<Utc> = "2026-01-02T03:04:05Z".parse().unwrap();
     let mut lake = fresh.lake(2).unwrap();
     lake.clock = Arc::new(FixedClock(first + TimeDelta::minutes(minutes)));
@@ -207,7 +209,7 @@ async fn published_twice() -> (Fresh, String, String) {
     (fresh, first, second)
 }
 
-async fn counted(lake: &Lake, query: &str, as_of: Option<&str>) -> i64 {
+pub async fn counted(lake: &Lake, query: &str, as_of: Option<&str>) -> i64 {
     let rows = lake.ask(query, as_of).await.unwrap().collect().await.unwrap();
     rows[0].column(0).as_primitive::<Int64Type>().value(0)
 }
@@ -281,22 +283,9 @@ async fn of_two_who_publish_at_once_one_is_told_of_a_conflict() {
     assert_eq!(Publications::open(&lake.store).await.unwrap().newest(), Some(&winner));
 }
 
-/// A lake that has seen one delivery and has another one waiting, what it shows, and what it will show.
-async fn waiting() -> (Fresh, String, String) {
-    let fresh = Fresh::new();
-    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
-    fresh.run().await.unwrap();
-    let before = shown(&fresh).await;
-    fresh.land("2.csv", format!("{HEADER}{SECOND}"));
-    let undisturbed = copy_of(&fresh);
-    undisturbed.run().await.unwrap();
-    let after = shown(&undisturbed).await;
-    (fresh, before, after)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_overtaken_publishes_nothing_and_is_done_again() {
-    let (fresh, before, after) = waiting().await;
+    let Waiting { fresh, before, after, .. } = waiting().await;
     let (lake, _) = faulty(&fresh, At::Path("ops/publications/_delta_log/"), Fault::Overtake);
     let error = lake.run(&Request::default()).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Conflict, "{error}");
@@ -309,7 +298,7 @@ async fn a_run_that_is_overtaken_publishes_nothing_and_is_done_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_is_cut_between_its_tables_is_done_again() {
-    let (waiting, before, after) = waiting().await;
+    let Waiting { fresh: waiting, before, after, .. } = waiting().await;
     for (path, done) in [
         ("silver/transactions/_delta_log/", 0),
         ("silver/transactions_duplicates/_delta_log/", 1),
@@ -351,6 +340,90 @@ async fn a_vacuum_takes_nothing_that_the_next_increment_needs() {
     let summary = fresh.run().await.unwrap();
     assert!(summary.tables.iter().any(|table| table.action == Action::Increment));
     assert!(fresh.lake(2).unwrap().verify(None).await.unwrap().iter().all(|table| table.differences == 0));
+}
+
+/// What the record of bronze's newest commit says of all its rows.
+async fn tally_of_bronze(fresh: &Fresh) -> BTreeMap<String, String> {
+    let name = TableName::new(Layer::Bronze, "online_retail");
+    let table = Table::open(&fresh.lake(2).unwrap().store, &name, None).await.unwrap();
+    table.record().unwrap().tally.clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_expected_later_is_counted_once_and_then_added_to() {
+    let fresh = Fresh::new();
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    fresh.run().await.unwrap();
+    for table in ["bronze/online_retail", "silver/transactions"] {
+        let file = format!("{table}.toml");
+        let text = std::fs::read_to_string(fresh.path().join(&file)).unwrap();
+        fresh.write(&file, text + "\n[expect.abroad]\nwhere = \"country = 'France'\"\nelse = \"warn\"\n");
+    }
+    fresh.land("2.csv", format!("{HEADER}{SECOND}"));
+    fresh.run().await.unwrap();
+    let measure = "count(*) filter (where not (country = 'France'))";
+    for table in ["bronze.online_retail", "silver.transactions"] {
+        let name = TableName::parse(table).unwrap();
+        let opened = Table::open(&fresh.lake(2).unwrap().store, &name, None).await.unwrap();
+        let stored = counted(&fresh.lake(2).unwrap(), &format!("select {measure} from {table}"), None).await;
+        assert_eq!(opened.record().unwrap().tally.get(measure), Some(&stored.to_string()), "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_other_functions_counted_is_counted_anew() {
+    let fresh = Fresh::new();
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    fresh.run().await.unwrap();
+    let before = tally_of_bronze(&fresh).await;
+    let log = "lakehouse/bronze/online_retail/_delta_log/00000000000000000000.json";
+    let version = lake::engine::FUNCTIONS_VERSION;
+    fresh.edit(
+        log,
+        &format!(r#"\"functions\":\"{version}\""#),
+        &format!(r#"\"functions\":\"{}\""#, version + 1),
+    );
+    let quantity = before.keys().find(|sql| sql.contains("parse_integer(quantity) end")).unwrap();
+    let (quantity, value) = (quantity.replace('"', "\\\""), &before[quantity]);
+    fresh.edit(log, &format!(r#"\"{quantity}\":\"{value}\""#), &format!(r#"\"{quantity}\":\"777\""#));
+    fresh.land("2.csv", format!("{HEADER}{SECOND}"));
+    assert!(fresh.run().await.unwrap().judgement.published);
+}
+
+/// A table that another program has written to has no tally; its book begins with the next delivery.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tally_that_is_not_there_is_not_taken_for_nothing() {
+    let fresh = Fresh::new();
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    fresh.run().await.unwrap();
+    let log = "lakehouse/bronze/online_retail/_delta_log/00000000000000000000.json";
+    fresh.edit(log, r#"\"tally\":{"#, r#"\"other\":{"#);
+    fresh.land("2.csv", format!("{HEADER}{SECOND}"));
+    let received = |summary: &lake::run::Summary| {
+        summary.judgement.balances.iter().filter(|book| book.name.starts_with("files →")).count()
+    };
+    assert_eq!(received(&fresh.run().await.unwrap()), 0);
+    fresh.land("3.csv", format!("{HEADER}536399,71053,LANTERN,1,12/3/2010 8:26,3.39,17851,France\n"));
+    assert_eq!(received(&fresh.run().await.unwrap()), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_fails_remembers_what_it_has_built() {
+    let fresh = Fresh::new();
+    fresh.write(
+        "gold/broken.toml",
+        "doc = \"Broken.\"\ngrain = \"one row per country\"\nkey = [\"country\"]\n[columns]\n\
+         country = { type = \"int\", nullable = true, doc = \"No number.\" }\n",
+    );
+    fresh.write(
+        "sql/gold/broken.sql",
+        "-- Broken.\n--\n-- writes: full\nselect cast(country as int) as country from silver.transactions\n",
+    );
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    fresh.run().await.unwrap_err();
+    let built = "select count(*) from ops.table_runs where output_version = 0 and action <> 'skipped'";
+    // The three tables of the step before it, and the two that are built beside it.
+    assert_eq!(counted(&fresh.lake(2).unwrap(), built, None).await, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

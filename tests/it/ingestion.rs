@@ -150,12 +150,12 @@ async fn a_layer_may_be_built_ahead_of_the_layers_above_it() {
         summary.judgement.balances.iter().map(|book| book.name.as_str()).collect::<Vec<_>>(),
         [
             "files → bronze.online_retail",
-            "silver.transactions → silver.invoices",
-            "silver.transactions → silver.net_sales",
-            "silver.returns → silver.net_sales",
-            "silver.transactions → silver.price_points",
-            "silver.transactions → silver.returns",
-            "bronze.online_retail → silver.transactions",
+            "silver.transactions → silver.invoices (lines)",
+            "silver.transactions → silver.net_sales (sold)",
+            "silver.returns → silver.net_sales (returned)",
+            "silver.transactions → silver.price_points (lines)",
+            "silver.transactions → silver.returns (returned)",
+            "bronze.online_retail → silver.transactions (received)",
         ]
     );
     assert_eq!(fresh.run().await.unwrap().judgement.balances.len(), 8);

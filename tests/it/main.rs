@@ -9,6 +9,7 @@ mod expectations;
 mod faults;
 mod increments;
 mod ingestion;
+mod maintenance;
 mod models;
 mod mutation;
 mod slt;

@@ -10,6 +10,7 @@ use lake::clock::FixedClock;
 use lake::run::Request;
 use lake_generate::{Dirt, Parameters, Split};
 
+use crate::maintenance::files_of_records;
 use crate::support::Fresh;
 
 /// How many days are loaded, one a run.
@@ -68,6 +69,9 @@ async fn the_last_days_of_a_year_take_no_longer_than_those_around_the_thirtieth(
         "runs 26 to 35 take {early:.3} s, runs 356 to 365 {late:.3} s: {:.2} times; all {whole:.0} s",
         late / early
     );
+    // A table gathers fewer than `compact_files` files of a tier before they become one.
+    let files = files_of_records(&fresh.lake(0).unwrap().store).await;
+    assert!(files.values().all(|files| *files < 32), "{files:?}");
     for comparison in fresh.lake(0).unwrap().verify(None).await.unwrap() {
         let sample = comparison.sample.join("\n");
         assert_eq!(comparison.differences, 0, "{} differs\n{sample}", comparison.table);

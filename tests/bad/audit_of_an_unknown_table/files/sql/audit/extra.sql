@@ -1,0 +1,4 @@
+-- The layer is not said.
+select customer_id
+from rfm
+where segment is null
