@@ -5,27 +5,26 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::compute::{cast, concat_batches};
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::datasource::MemTable;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_plan::{
-    ExecutionPlan, ExecutionPlanProperties, collect, execute_stream_partitioned,
-};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream_partitioned};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use futures::future::try_join_all;
 use tokio::task::JoinSet;
 
 use super::fan::{Fan, pump};
+use super::learned::{Modelled, learn};
 use super::plan::{inputs_of, stale};
-use super::record::{Modelled, peak_memory_bytes};
+use super::record::peak_memory_bytes;
 use super::{Action, Event, Lake, Observer, Run, States, Step, TableOutcome, fingerprint, place};
 use crate::contract::{Contract, TableName};
 use crate::engine::{Catalogue, FEW_ROWS, Transition};
 use crate::error::{Error, Result};
 use crate::job::{Job, Writes};
-use crate::learn::{Estimator, Learned, Verdict};
+use crate::learn::{Learned, Verdict};
 use crate::quality::{Keys, Tallier, Tally, measures_of};
 use crate::table::{Change, CommitRecord, Draft, FileWriter, Mode, State, Table, Version};
 
@@ -260,21 +259,6 @@ async fn plan_step(
         pumps.spawn(pump(rows, readers));
     }
     Ok((plans, None))
-}
-
-/// Learns from all rows of a plan.
-async fn learn(
-    lake: &Lake,
-    estimator: Estimator,
-    plan: Arc<dyn ExecutionPlan>,
-    session: &SessionContext,
-) -> Result<Learned> {
-    let schema = plan.schema();
-    let batches = collect(plan, session.task_ctx()).await?;
-    let rows = concat_batches(&schema, &batches).map_err(|e| Error::internal(e.to_string()))?;
-    let models = lake.project.config.settings.models.clone();
-    let learned = tokio::task::spawn_blocking(move || estimator.learn(&models, &rows)).await;
-    learned.map_err(|e| Error::internal(format!("`{}` stopped: {e}", estimator.as_str())))?
 }
 
 /// The versions of the tables that a table is made from.

@@ -7,10 +7,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use futures::future::try_join_all;
 use serde::Serialize;
 
-use super::{Action, Judgement, Lake, Run, TableOutcome, fingerprint};
+use super::{Action, Judgement, Lake, Modelled, Run, TableOutcome, fingerprint};
 use crate::contract::{Contract, Layer, TableName};
 use crate::error::{Error, Result};
-use crate::learn::{Estimator, ModelRecord};
 use crate::quality::{Balance, Verdict, decimal};
 use crate::table::{CommitRecord, Mode, Table, Version};
 
@@ -35,17 +34,6 @@ pub struct Journal {
     pub judgement: Judgement,
     /// Whether files were loaded.
     pub has_loaded: bool,
-}
-
-/// What was learned from which tables.
-#[derive(Clone, Debug)]
-pub struct Modelled {
-    /// What learned.
-    pub estimator: Estimator,
-    /// How the model came about.
-    pub learned: ModelRecord,
-    /// The versions of the tables that it was learned from.
-    pub inputs: BTreeMap<String, Version>,
 }
 
 #[derive(Serialize)]

@@ -130,7 +130,7 @@ async fn a_model_that_a_rule_of_thumb_beats_keeps_the_published_table() {
         fresh.table("select verdict from ops.models where model = 'customer_value' order by run_id").await;
     assert!(models.contains("passed") && models.contains("withheld"), "{models}");
     let (out, _) = said(&fresh.command(&["models"]));
-    assert!(out.contains("customer_value") && out.contains("withheld"), "{out}");
+    assert!(out.contains("customer_value") && out.contains("forecast"), "{out}");
     assert!(
         !fresh.run().await.unwrap().judgement.published,
         "it is not tried again before something changes"
