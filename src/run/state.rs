@@ -16,7 +16,7 @@ use super::{Lake, parallel};
 use crate::contract::{Layer, TableName};
 use crate::error::{Error, Result};
 use crate::ingest;
-use crate::table::{Publications, State, Table};
+use crate::table::{Publications, State, Table, Version};
 
 /// The tables of a lake as a run finds them, the register of loaded files included.
 pub struct States(BTreeMap<TableName, State>);
@@ -129,6 +129,9 @@ impl States {
 async fn load(lake: &Lake, publications: &Publications, name: &TableName) -> Result<State> {
     let newest = Table::open(&lake.store, name, None).await?;
     let shown = publications.newest().and_then(|publication| publication.tables.get(name)).copied();
+    if newest.version() < shown {
+        return lost(newest, shown);
+    }
     let is_shown = newest.version() == shown;
     let only_rearranged = shown.is_some() && newest.content() <= shown && newest.record().is_some();
     let left_behind = newest.record().is_some_and(|record| record.based_on == publications.table().version());
@@ -137,6 +140,19 @@ async fn load(lake: &Lake, publications: &Publications, name: &TableName) -> Res
         false => published(lake, publications, &newest).await?,
     };
     Ok(State { newest, table })
+}
+
+/// A table whose log ends before the version that is published: what is made can be made again, what was
+/// delivered cannot.
+fn lost(newest: Table, shown: Option<Version>) -> Result<State> {
+    if newest.name().layer != Layer::Bronze {
+        return Ok(State { table: newest.emptied(), newest });
+    }
+    let version =
+        |version: Option<Version>| version.map_or("none".to_string(), |version| version.to_string());
+    Err(Error::unavailable(format!("`{}` has lost version {}, which is published", newest.name(), version(shown)))
+        .detail(format!("its newest version is {}", version(newest.version())))
+        .hint("bring back its folder from a copy, or `lake rollback` to a run before the loss and load the files again"))
 }
 
 /// The published version of a table; as if never written when it has none.

@@ -422,8 +422,8 @@ async fn a_run_that_fails_remembers_what_it_has_built() {
     fresh.land("1.csv", format!("{HEADER}{FIRST}"));
     fresh.run().await.unwrap_err();
     let built = "select count(*) from ops.table_runs where output_version = 0 and action <> 'skipped'";
-    // The three tables of the step before it, and the two that are built beside it.
-    assert_eq!(counted(&fresh.lake(2).unwrap(), built, None).await, 5);
+    // The three tables of the step before it, and the three that are built beside it.
+    assert_eq!(counted(&fresh.lake(2).unwrap(), built, None).await, 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -447,4 +447,23 @@ async fn a_job_may_add_to_its_own_rows_those_of_a_table_that_describes_them_othe
     fresh.run().await.unwrap();
     let verified = fresh.lake(2).unwrap().verify(Some("gold.lines_by_country")).await.unwrap();
     assert_eq!((verified[0].rows, verified[0].differences), (2, 0));
+}
+
+/// What is made can be made again; what was delivered is not taken for what is left of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_table_is_made_again_and_a_lost_delivery_is_an_error() {
+    let fresh = Fresh::new();
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    fresh.run().await.unwrap();
+    fresh.land("2.csv", format!("{HEADER}{SECOND}"));
+    fresh.run().await.unwrap();
+    let query = "select count(*) from gold.rfm";
+    let before = counted(&fresh.lake(2).unwrap(), query, None).await;
+    std::fs::remove_dir_all(fresh.path().join("lakehouse/gold/rfm")).unwrap();
+    assert!(fresh.run().await.unwrap().judgement.published);
+    assert_eq!(counted(&fresh.lake(2).unwrap(), query, None).await, before);
+    let log = fresh.path().join("lakehouse/bronze/online_retail/_delta_log/00000000000000000001.json");
+    std::fs::remove_file(log).unwrap();
+    let error = fresh.run().await.unwrap_err();
+    assert_eq!(error.message(), "`bronze.online_retail` has lost version 1, which is published");
 }

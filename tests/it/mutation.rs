@@ -59,7 +59,7 @@ const HIDDEN: [(&str, What, &str); 15] = [
 ///
 /// The segment is asked for by an aggregate: DataFusion 55.2 takes a scalar subquery over a column without NULL
 /// for never NULL, though it may have no row, and drops the `coalesce` around it.
-const NEW_ROWS: [(&str, &str); 20] = [
+const NEW_ROWS: [(&str, &str); 19] = [
     ("silver.transactions", "ends_with(_source_file, '/2.csv') and _source_line = 2"),
     ("silver.transactions_duplicates", "ends_with(_source_file, '/2.csv') and _source_line = 3"),
     ("silver.transactions_rejected", "ends_with(_source_file, '/2.csv') and _source_line = 4"),
@@ -72,7 +72,6 @@ const NEW_ROWS: [(&str, &str); 20] = [
     ("gold.cohort_retention", "cohort_month = date '2011-04-01' and months_since = 0"),
     ("gold.country_sales", "country = 'Lemuria'"),
     ("gold.customer_features", "customer_id = 99990"),
-    ("gold.cltv", "customer_id = 99990"),
     ("gold.forecast", "series = 'orders' and date = date '2011-04-05'"),
     ("gold.forecast_backtest", "series = 'orders' and horizon = 1 and model = 'theta'"),
     ("gold.forecast_accuracy", "series = 'orders' and model = 'theta'"),
@@ -260,9 +259,9 @@ fn what_is_spoilt_in_an_increment_is_not_published_and_the_first_publication_sta
     let plain = Fresh::new();
     plain.land("1.csv", format!("{HEADER}{EXTRA}"));
     let contracts = made(&plain);
-    // So few customers leave nothing to validate their value on.
+    // With so few customers their value is withheld, and what would have been written with it.
     let names = contracts.iter().map(|contract| contract.name.to_string());
-    let names: Vec<String> = names.filter(|name| name != "gold.cltv_validation").collect();
+    let names: Vec<String> = names.filter(|name| !name.starts_with("gold.cltv")).collect();
     let listed = |name: &String| NEW_ROWS.iter().any(|(table, _)| table == name);
     assert!(names.iter().all(listed), "every table of {names:?} needs a line in NEW_ROWS");
     let mut chance = Chance::new(seed);

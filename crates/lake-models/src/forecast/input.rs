@@ -38,7 +38,7 @@ impl Series {
         {
             None => Ok(()),
             Some(i) => Err(Error::Invalid(format!(
-                "cannot forecast: series `{}` is {} on day {}{why}",
+                "series `{}` is {} on day {}{why}",
                 self.name,
                 self.values[i],
                 first_day + i as i32
@@ -58,7 +58,7 @@ impl Input {
     /// Names the first series, and day, that breaks a rule.
     pub fn check(&self) -> Result<(), Error> {
         let days = self.traded.len();
-        let refuse = |reason: String| Err(Error::Invalid(format!("cannot forecast: {reason}")));
+        let refuse = |reason: String| Err(Error::Invalid(format!("{reason}")));
         if self.last_hour.len() != days {
             return refuse(format!("{} last hours for {days} days", self.last_hour.len()));
         }
@@ -85,15 +85,13 @@ impl Input {
         let Series { name, parent, non_negative, .. } = &self.series[s];
         let Some(parent) = parent else { return Ok(()) };
         match self.series.iter().find(|other| other.name == *parent) {
-            None => Err(Error::Invalid(format!(
-                "cannot forecast: `{name}` is a part of `{parent}`, which is missing"
-            ))),
-            Some(total) if total.parent.is_some() => Err(Error::Invalid(format!(
-                "cannot forecast: `{name}` is a part of `{parent}`, which is a part itself"
-            ))),
-            Some(total) if total.non_negative && !non_negative => Err(Error::Invalid(format!(
-                "cannot forecast: `{parent}` cannot be negative, but its part `{name}` can"
-            ))),
+            None => Err(Error::Invalid(format!("`{name}` is a part of `{parent}`, which is missing"))),
+            Some(total) if total.parent.is_some() => {
+                Err(Error::Invalid(format!("`{name}` is a part of `{parent}`, which is a part itself")))
+            }
+            Some(total) if total.non_negative && !non_negative => {
+                Err(Error::Invalid(format!("`{parent}` cannot be negative, but its part `{name}` can")))
+            }
             Some(_) => Ok(()),
         }
     }
@@ -108,7 +106,7 @@ impl Input {
             if (sum - y).abs() > 1e-6 * (1.0 + size) {
                 let day = self.first_day + i as i32;
                 return Err(Error::Invalid(format!(
-                    "cannot forecast: `{name}` is {y} on day {day}, but its parts sum to {sum}"
+                    "`{name}` is {y} on day {day}, but its parts sum to {sum}"
                 )));
             }
         }

@@ -103,19 +103,19 @@ fn any_input_gives_numbers() {
 fn contradictions_are_refused_by_name() {
     let refused = |input: &Input| Params::default().fit(input).unwrap_err().to_string();
     let sum = every_day(vec![series("total", vec![3.0, 3.0]), part("a", vec![3.0, 2.0])]);
-    assert_eq!(refused(&sum), "cannot forecast: `total` is 3 on day 14945, but its parts sum to 2");
+    assert_eq!(refused(&sum), "invalid input: `total` is 3 on day 14945, but its parts sum to 2");
     let orphan = every_day(vec![part("a", vec![1.0])]);
-    assert_eq!(refused(&orphan), "cannot forecast: `a` is a part of `total`, which is missing");
+    assert_eq!(refused(&orphan), "invalid input: `a` is a part of `total`, which is missing");
     let nan = every_day(vec![series("a", vec![1.0, f64::NAN])]);
-    assert_eq!(refused(&nan), "cannot forecast: series `a` is NaN on day 14945");
+    assert_eq!(refused(&nan), "invalid input: series `a` is NaN on day 14945");
     let mut below = every_day(vec![series("a", vec![1.0, -2.0])]);
     below.series[0].non_negative = true;
-    let reason = "cannot forecast: series `a` is -2 on day 14945, although it cannot be negative";
+    let reason = "invalid input: series `a` is -2 on day 14945, although it cannot be negative";
     assert_eq!(refused(&below), reason);
     let short = Input { last_hour: vec![None], ..every_day(vec![series("a", vec![1.0, 2.0])]) };
-    assert_eq!(refused(&short), "cannot forecast: 1 last hours for 2 days");
+    assert_eq!(refused(&short), "invalid input: 1 last hours for 2 days");
     let twice = every_day(vec![series("a", vec![1.0]), series("a", vec![1.0])]);
-    assert_eq!(refused(&twice), "cannot forecast: two series are named `a`");
+    assert_eq!(refused(&twice), "invalid input: two series are named `a`");
     let none = Params { horizon: 0, ..Params::default() }.fit(&nan).unwrap_err().to_string();
-    assert_eq!(none, "cannot forecast with `horizon` = 0: it must be at least 1");
+    assert_eq!(none, "invalid input: cannot forecast with `horizon` = 0: it must be at least 1");
 }
