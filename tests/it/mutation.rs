@@ -72,7 +72,7 @@ const NEW_ROWS: [(&str, &str); 19] = [
     ("gold.cohort_retention", "cohort_month = date '2011-04-01' and months_since = 0"),
     ("gold.country_sales", "country = 'Lemuria'"),
     ("gold.customer_features", "customer_id = 99990"),
-    ("gold.forecast", "series = 'orders' and date = date '2011-04-05'"),
+    ("gold.forecast", "series = 'orders' and date = date '2011-05-02'"),
     ("gold.forecast_backtest", "series = 'orders' and horizon = 1 and model = 'theta'"),
     ("gold.forecast_accuracy", "series = 'orders' and model = 'theta'"),
     ("gold.daily_sales", "sale_date = date '2011-04-05'"),

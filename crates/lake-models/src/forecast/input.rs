@@ -58,7 +58,7 @@ impl Input {
     /// Names the first series, and day, that breaks a rule.
     pub fn check(&self) -> Result<(), Error> {
         let days = self.traded.len();
-        let refuse = |reason: String| Err(Error::Invalid(format!("{reason}")));
+        let refuse = |reason: String| Err(Error::Invalid(reason));
         if self.last_hour.len() != days {
             return refuse(format!("{} last hours for {days} days", self.last_hour.len()));
         }
