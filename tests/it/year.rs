@@ -16,8 +16,9 @@ use crate::support::Fresh;
 /// How many days are loaded, one a run.
 const DAYS: usize = 365;
 
-/// All but what is learned: a model is fitted to all there is, and a backtest begins when there is enough for it.
-const TABLES: &str = "silver.*,gold.daily_sales,gold.country_sales,gold.top_products,gold.rfm,gold.rfm_segments,\
+/// What is built from what is new, and what is made of that: a model is fitted to all there is, and a backtest
+/// begins when there is enough for it.
+const TABLES: &str = "silver.customers,gold.daily_sales,gold.country_sales,gold.top_products,gold.rfm,gold.rfm_segments,\
                       gold.cohort_retention";
 
 /// How much longer a run may take at the end of the year than around its thirtieth day.
