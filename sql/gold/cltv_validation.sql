@@ -1,4 +1,4 @@
--- How well customers' value was foretold where it is known by now.
+-- How well customers' value was predicted where it is known by now.
 --
 -- writes: full
 select

@@ -18,7 +18,7 @@ const NUMBER: f64 = 11.0;
 /// Bars by category, one of each group in every category.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Bars {
-    /// Title, subtitle, size.
+    /// Title, subtitle.
     pub frame: Frame,
     /// What the values are.
     pub y: Axis,

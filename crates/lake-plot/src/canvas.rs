@@ -92,8 +92,7 @@ pub(crate) struct Canvas<'b> {
 
 /// Draws a white sheet of `width` × `height` pixels with `paint` and returns it as SVG.
 pub(crate) fn sheet(
-    width: u32,
-    height: u32,
+    (width, height): (u32, u32),
     paint: impl FnOnce(&Canvas<'_>) -> Result<(), Error>,
 ) -> Result<String, Error> {
     let size = (width * UNITS as u32, height * UNITS as u32);

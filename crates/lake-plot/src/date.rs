@@ -1,7 +1,6 @@
 //! Days counted from 1970-01-01 as calendar dates, and round dates for an axis. No clock, no time zone.
 
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+use chrono::{Datelike, NaiveDate, TimeDelta};
 
 /// A round date on an axis, with the year only where it is news.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,14 +72,12 @@ fn multiples(first: i32, last: i32, n: i32, offset: i32) -> Vec<i32> {
 }
 
 fn month_starts(first: i32, last: i32, n: i32) -> Vec<i32> {
-    let month_number = |day| {
-        let (year, month, _) = civil(day);
-        year * 12 + month - 1
-    };
+    let month_number = |day| date(day).year() * 12 + date(day).month0() as i32;
     let start = month_number(first) - month_number(first).rem_euclid(n);
     let months = (start..=month_number(last)).step_by(n as usize);
     months
-        .map(|m| day_number(m.div_euclid(12), m.rem_euclid(12) + 1, 1))
+        .filter_map(|m| NaiveDate::from_ymd_opt(m.div_euclid(12), m.rem_euclid(12) as u32 + 1, 1))
+        .map(day_number)
         .filter(|day| (first..=last).contains(day))
         .collect()
 }
@@ -89,13 +86,12 @@ fn name_ticks(days: Vec<i32>, step: Step) -> Vec<DateTick> {
     let mut known_year = None;
     let mut ticks = Vec::with_capacity(days.len());
     for at in days {
-        let (year, month, day) = civil(at);
-        let month_name = MONTHS[(month - 1) as usize];
+        let date = date(at);
+        let year = date.year();
         let name = match step {
-            _ if day != 1 => format!("{day} {month_name}"),
-            Step::Months(n) if n >= 12 => year.to_string(),
-            Step::Months(_) => month_name.to_string(),
-            Step::Days(_) | Step::Weeks(_) => format!("{day} {month_name}"),
+            Step::Months(n) if n >= 12 && date.day() == 1 => year.to_string(),
+            Step::Months(_) if date.day() == 1 => date.format("%b").to_string(),
+            _ => date.format("%-d %b").to_string(),
         };
         let news = known_year != Some(year) && name != year.to_string();
         ticks.push(DateTick { day: at, name, year: news.then(|| year.to_string()) });
@@ -104,46 +100,25 @@ fn name_ticks(days: Vec<i32>, step: Step) -> Vec<DateTick> {
     ticks
 }
 
-/// Year, month and day of the month of a day counted from 1970-01-01, by Hinnant's `civil_from_days`
-/// (<https://howardhinnant.github.io/date_algorithms.html>).
-pub(crate) fn civil(day: i32) -> (i32, i32, i32) {
-    let z = day + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    (yoe + era * 400 + i32::from(month <= 2), month, doy - (153 * mp + 2) / 5 + 1)
+fn date(day: i32) -> NaiveDate {
+    NaiveDate::default() + TimeDelta::days(day.into())
 }
 
-/// The day counted from 1970-01-01 of a calendar date, by Hinnant's `days_from_civil`.
-pub(crate) fn day_number(year: i32, month: i32, day: i32) -> i32 {
-    let y = year - i32::from(month <= 2);
-    let era = y.div_euclid(400);
-    let yoe = y.rem_euclid(400);
-    let mp = if month > 2 { month - 3 } else { month + 9 };
-    let doy = (153 * mp + 2) / 5 + day - 1;
-    era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
+fn day_number(date: NaiveDate) -> i32 {
+    (date - NaiveDate::default()).num_days() as i32
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn days_and_dates_are_inverse() {
-        assert_eq!(civil(0), (1970, 1, 1));
-        assert_eq!(civil(14_944), (2010, 12, 1));
-        for day in (-719_162..=2_932_896).step_by(97) {
-            let (year, month, date) = civil(day);
-            assert_eq!(day_number(year, month, date), day);
-        }
+    fn day(year: i32, month: u32, day: u32) -> i32 {
+        day_number(NaiveDate::from_ymd_opt(year, month, day).unwrap())
     }
 
     #[test]
     fn a_year_of_days_is_ticked_by_month() {
-        let ticks = date_ticks(day_number(2010, 12, 1), day_number(2011, 12, 9), 14);
+        let ticks = date_ticks(day(2010, 12, 1), day(2011, 12, 9), 14);
         assert_eq!(ticks.len(), 13);
         assert_eq!((ticks[0].name.as_str(), ticks[0].year.as_deref()), ("Dec", Some("2010")));
         assert_eq!((ticks[1].name.as_str(), ticks[1].year.as_deref()), ("Jan", Some("2011")));
@@ -152,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_month_is_ticked_on_mondays() {
-        let ticks = date_ticks(day_number(2011, 11, 1), day_number(2011, 11, 30), 10);
+        let ticks = date_ticks(day(2011, 11, 1), day(2011, 11, 30), 10);
         let names: Vec<_> = ticks.iter().map(|tick| tick.name.as_str()).collect();
         assert_eq!(names, ["7 Nov", "14 Nov", "21 Nov", "28 Nov"]);
     }

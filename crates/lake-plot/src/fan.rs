@@ -17,7 +17,7 @@ const NARROW: f64 = 0.24;
 /// History, forecast and its 80 % and 95 % intervals over days.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Fan {
-    /// Title, subtitle, size.
+    /// Title, subtitle.
     pub frame: Frame,
     /// What the values are.
     pub y: Axis,

@@ -69,7 +69,7 @@ mod tests {
     fn the_font_holds_the_signs_we_write() {
         for file in FILES {
             let face = Face::parse(file, 0).unwrap();
-            assert!("£−–…±≥≤×ÅéŒ0123456789".chars().all(|c| face.glyph_index(c).is_some()));
+            assert!("−–…±≥≤×ÅéŒ0123456789".chars().all(|c| face.glyph_index(c).is_some()));
         }
     }
 

@@ -1,4 +1,4 @@
-//! What every picture has: a size, a title, a subtitle, a legend, and a way to become bytes.
+//! What every picture has: a title, a subtitle, a legend, and a way to become bytes.
 
 use plotters::style::{Color, RGBColor};
 
@@ -21,38 +21,22 @@ const LEGEND_ROWS: usize = 3;
 const GAP: f64 = 7.0;
 const LONGEST_NAME: f64 = 240.0;
 
-/// Smallest and largest picture drawn, in pixels per side.
-const SIDES: std::ops::RangeInclusive<u32> = 200..=8_000;
+/// Every picture's size, in pixels.
+const SIZE: (u32, u32) = (1200, 600);
 
-/// Title, subtitle and size of a picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Title and subtitle of a picture.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Frame {
     /// One line, shortened where it does not fit.
     pub title: String,
     /// At most two lines; may be empty.
     pub subtitle: String,
-    /// Width in pixels, 200 to 8,000.
-    pub width_px: u32,
-    /// Height in pixels, 200 to 8,000.
-    pub height_px: u32,
-}
-
-impl Default for Frame {
-    fn default() -> Self {
-        Frame { title: String::new(), subtitle: String::new(), width_px: 1200, height_px: 600 }
-    }
 }
 
 impl Frame {
-    /// A frame of 1200 × 600 pixels.
+    /// The frame with this title and subtitle.
     pub fn new(title: impl Into<String>, subtitle: impl Into<String>) -> Self {
-        Frame { title: title.into(), subtitle: subtitle.into(), ..Frame::default() }
-    }
-
-    /// The frame with another size in pixels.
-    #[must_use]
-    pub fn sized(self, width_px: u32, height_px: u32) -> Self {
-        Frame { width_px, height_px, ..self }
+        Frame { title: title.into(), subtitle: subtitle.into() }
     }
 
     /// Draws the heading, then the rest by `paint`, which is given the pixels left below the heading.
@@ -61,11 +45,7 @@ impl Frame {
         legend: &[Key],
         paint: impl FnOnce(&Canvas<'_>, Rect) -> Result<(), Error>,
     ) -> Result<String, Error> {
-        if !SIDES.contains(&self.width_px) || !SIDES.contains(&self.height_px) {
-            let (w, h) = (self.width_px, self.height_px);
-            return Err(Error::Invalid(format!("a picture of {w} × {h} pixels; a side has 200 to 8000")));
-        }
-        sheet(self.width_px, self.height_px, |canvas| {
+        sheet(SIZE, |canvas| {
             let top = self.heading(canvas, legend)?;
             let (right, bottom) = (canvas.width - MARGIN, canvas.height - MARGIN);
             paint(canvas, Rect { left: MARGIN, top, right, bottom })
@@ -97,7 +77,7 @@ pub trait Picture {
     /// [`Error::Invalid`] when the data cannot be drawn, as with NaN or rows of different lengths.
     fn svg(&self) -> Result<String, Error>;
 
-    /// The picture as the bytes of a PNG file of exactly the frame's size.
+    /// The picture as the bytes of a PNG file of 1200 × 600 pixels.
     ///
     /// # Errors
     /// As [`Picture::svg`].

@@ -19,7 +19,7 @@ const SCALE_STEPS: usize = 60;
 /// Rows × columns of values.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HeatMap {
-    /// Title, subtitle, size.
+    /// Title, subtitle.
     pub frame: Frame,
     /// What the rows are, as in `First purchase`.
     pub row_label: String,

@@ -1,6 +1,6 @@
 //! Charts as SVG, PNG and terminal text: numbers in, picture out.
 //!
-//! Each chart is a plain struct of data with a [`Frame`] (title, subtitle, size). [`Picture::svg`] and
+//! Each chart is a plain struct of data with a [`Frame`] (title, subtitle). [`Picture::svg`] and
 //! [`Picture::png`] return the finished picture; the PNG is the SVG rasterised with the embedded font, so
 //! the two always show the same thing and no system font is needed. The same data gives the same bytes.
 //!
@@ -34,6 +34,6 @@ pub use error::Error;
 pub use fan::{Fan, Forecast};
 pub use frame::{Frame, Picture};
 pub use heatmap::HeatMap;
-pub use lines::{Lines, Mark, Series, trailing_mean};
+pub use lines::{Lines, Mark, Series};
 pub use number::{Axis, Unit};
 pub use scatter::{Cloud, Scatter};

@@ -1,6 +1,6 @@
-//! One or more series over days, some emphasised, some faint behind them.
+//! One or more series over days, as lines or as pale bars behind them.
 
-use plotters::style::{Color, RGBAColor};
+use plotters::style::{Color, RGBAColor, RGBColor};
 
 use crate::canvas::{Canvas, Rect};
 use crate::error::{Error, check_days, check_value};
@@ -10,16 +10,19 @@ use crate::palette;
 use crate::plot::{Plot, XAxis, YAxis};
 use crate::scale::{extent, reach_zero};
 
-/// Opacity of what stands behind.
+/// Opacity of bars.
 const FAINT: f64 = 0.34;
+
+/// Width of lines, in pixels.
+const STRONG: f64 = 2.8;
 
 /// Named series over days.
 ///
-/// Daily sales are two series: the days as [`Mark::Bars`] or [`Mark::Faint`], and their [`trailing_mean`]
-/// as [`Mark::Strong`]. Faint marks take the same colours, in the same order, as the lines before them.
+/// Daily sales are two series: the days as [`Mark::Bars`], and their mean over a week as [`Mark::Strong`].
+/// Bars take the same colours, in the same order, as the lines before them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Lines {
-    /// Title, subtitle, size.
+    /// Title, subtitle.
     pub frame: Frame,
     /// What the values are.
     pub y: Axis,
@@ -28,7 +31,7 @@ pub struct Lines {
 }
 
 /// One series.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Series {
     /// Its name in the legend.
     pub name: String,
@@ -39,31 +42,12 @@ pub struct Series {
 }
 
 /// How a series is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// A line.
-    #[default]
-    Line,
+    /// Pale bars from zero, behind the lines.
+    Bars,
     /// A line that stands out.
     Strong,
-    /// A pale thin line, behind the others.
-    Faint,
-    /// Pale bars from zero, behind the others.
-    Bars,
-}
-
-/// The mean of the values of each point's day and the `days - 1` days before it, missing ones left out.
-///
-/// `points` are days and values by increasing day; a point is missing where its whole window is.
-pub fn trailing_mean(points: &[(i32, Option<f64>)], days: u16) -> Vec<(i32, Option<f64>)> {
-    let window = i64::from(days.max(1));
-    let mean = |i: usize| {
-        let day = points[i].0;
-        let recent = points[..=i].iter().rev().take_while(|(d, _)| i64::from(day) - i64::from(*d) < window);
-        let values: Vec<f64> = recent.filter_map(|(_, value)| *value).collect();
-        (day, (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64))
-    };
-    (0..points.len()).map(mean).collect()
 }
 
 impl Picture for Lines {
@@ -78,34 +62,19 @@ impl Picture for Lines {
 
 impl Lines {
     fn legend(&self) -> Vec<Key> {
-        let key = |(series, place): (&Series, usize)| {
+        let key = |(i, series): (usize, &Series)| {
             let swatch = match series.mark {
                 Mark::Bars => Swatch::Block(FAINT),
-                mark => Swatch::Line(mark.width()),
+                Mark::Strong => Swatch::Line(STRONG),
             };
-            let colour = palette::series(place);
-            Key::new(
-                series.name.as_str(),
-                if series.mark == Mark::Faint { pale(colour) } else { colour },
-                swatch,
-            )
+            Key::new(series.name.as_str(), self.colour(i), swatch)
         };
-        if self.series.len() < 2 {
-            Vec::new()
-        } else {
-            self.series.iter().zip(self.places()).map(key).collect()
-        }
+        if self.series.len() < 2 { Vec::new() } else { self.series.iter().enumerate().map(key).collect() }
     }
 
-    /// The place of each series in the palette: faint ones and full ones are counted apart.
-    fn places(&self) -> Vec<usize> {
-        let mut next = [0, 0];
-        let place = |series: &Series| {
-            let counter = &mut next[usize::from(series.mark.is_behind())];
-            *counter += 1;
-            *counter - 1
-        };
-        self.series.iter().map(place).collect()
+    /// The colour of the `i`-th series: bars and lines are counted apart.
+    fn colour(&self, i: usize) -> RGBColor {
+        palette::series(self.series[..i].iter().filter(|series| series.mark == self.series[i].mark).count())
     }
 
     /// First and last day that has a value, smallest and largest value.
@@ -128,9 +97,12 @@ impl Lines {
         let reach = self.series.iter().filter(|series| series.mark == Mark::Bars).map(Series::half_bar);
         let x = XAxis::days(days.0, days.1, reach.fold(0.5, f64::max), y.beside(rect).width());
         let mut plot = Plot::new(canvas, rect, &y, &x)?;
-        let mut order: Vec<_> = self.series.iter().zip(self.places()).collect();
-        order.sort_by_key(|(series, _)| series.mark.layer());
-        order.into_iter().try_for_each(|(series, place)| series.paint(&mut plot, place))
+        let mut order: Vec<_> = self.series.iter().enumerate().collect();
+        order.sort_by_key(|(_, series)| series.mark == Mark::Strong);
+        order.into_iter().try_for_each(|(i, series)| match series.mark {
+            Mark::Bars => series.paint_bars(&mut plot, self.colour(i).mix(FAINT)),
+            Mark::Strong => series.paint_line(&mut plot, self.colour(i).mix(1.0)),
+        })
     }
 }
 
@@ -143,15 +115,6 @@ impl Series {
 
     fn present(&self) -> impl Iterator<Item = (i32, f64)> + '_ {
         self.points.iter().filter_map(|(day, value)| Some((*day, (*value)?)))
-    }
-
-    fn paint(&self, plot: &mut Plot<'_>, place: usize) -> Result<(), Error> {
-        let colour = palette::series(place);
-        match self.mark {
-            Mark::Bars => self.paint_bars(plot, colour.mix(FAINT)),
-            Mark::Faint => self.paint_line(plot, pale(colour).mix(1.0)),
-            Mark::Line | Mark::Strong => self.paint_line(plot, colour.mix(1.0)),
-        }
     }
 
     fn paint_bars(&self, plot: &mut Plot<'_>, colour: RGBAColor) -> Result<(), Error> {
@@ -171,38 +134,8 @@ impl Series {
         let runs = self.points.split(|(_, value)| value.is_none()).filter(|run| !run.is_empty());
         for run in runs {
             let points: Vec<_> = run.iter().filter_map(|(day, v)| Some((f64::from(*day), (*v)?))).collect();
-            plot.line(&points, colour, self.mark.width())?;
+            plot.line(&points, colour, STRONG)?;
         }
         Ok(())
     }
-}
-
-impl Mark {
-    fn is_behind(self) -> bool {
-        matches!(self, Mark::Faint | Mark::Bars)
-    }
-
-    fn layer(self) -> u8 {
-        match self {
-            Mark::Bars => 0,
-            Mark::Faint => 1,
-            Mark::Line => 2,
-            Mark::Strong => 3,
-        }
-    }
-
-    /// Pixels.
-    fn width(self) -> f64 {
-        match self {
-            Mark::Strong => 2.8,
-            Mark::Line => 1.8,
-            Mark::Faint | Mark::Bars => 1.2,
-        }
-    }
-}
-
-/// The colour as it looks at [`FAINT`] opacity on white, so that crossing lines do not add up.
-fn pale(colour: plotters::style::RGBColor) -> plotters::style::RGBColor {
-    let fade = |c: u8| (255.0 - (255.0 - f64::from(c)) * (FAINT + 0.1)).round() as u8;
-    plotters::style::RGBColor(fade(colour.0), fade(colour.1), fade(colour.2))
 }

@@ -3,8 +3,6 @@
 /// What a number measures, and so how it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unit {
-    /// Pounds sterling: `£1,234`.
-    Pounds,
     /// Things counted: `1,234`; ticks are whole numbers.
     Count,
     /// A fraction of one, written as a percentage: 0.25 is `25%`.
@@ -29,11 +27,10 @@ impl Axis {
         Axis { label: label.into(), unit }
     }
 
-    /// The label with its unit, as in `Net revenue (£)`.
+    /// The label with its unit, as in `Customers who come back (%)`.
     pub(crate) fn caption(&self) -> String {
         match (self.label.as_str(), self.unit) {
             ("", _) => String::new(),
-            (label, Unit::Pounds) => format!("{label} (£)"),
             (label, Unit::Share) => format!("{label} (%)"),
             (label, Unit::Count | Unit::Plain) => label.to_string(),
         }
@@ -41,13 +38,12 @@ impl Axis {
 }
 
 impl Unit {
-    /// Writes `value` with `decimals` decimals: `−£1,234.50`, `25%`.
+    /// Writes `value` with `decimals` decimals: `−1,234.50`, `25%`.
     pub fn format(self, value: f64, decimals: usize) -> String {
         let digits = format!("{:.*}", decimals, self.shown(value).abs());
         let minus = if value < 0.0 && digits.contains(|c| ('1'..='9').contains(&c)) { "−" } else { "" };
         let number = group_thousands(&digits);
         match self {
-            Unit::Pounds => format!("{minus}£{number}"),
             Unit::Share => format!("{minus}{number}%"),
             Unit::Count | Unit::Plain => format!("{minus}{number}"),
         }
@@ -56,10 +52,7 @@ impl Unit {
     /// Writes a tick of an axis whose ticks lie `step` apart.
     pub(crate) fn tick(self, value: f64, step: f64) -> String {
         let magnitude = self.shown(step).log10();
-        let decimals = (-(magnitude + 1e-9).floor()).clamp(0.0, 9.0) as usize;
-        // Pence have two digits.
-        let decimals = if self == Unit::Pounds && decimals == 1 { 2 } else { decimals };
-        self.format(value, decimals)
+        self.format(value, (-(magnitude + 1e-9).floor()).clamp(0.0, 9.0) as usize)
     }
 
     /// How many decimals tell `values` apart when they stand side by side.
@@ -68,7 +61,6 @@ impl Unit {
         let largest = values.fold(0.0_f64, |largest, value| largest.max(self.shown(value).abs()));
         match self {
             Unit::Count | Unit::Plain if whole => 0,
-            Unit::Pounds => 2 * usize::from(largest < 100.0 && !whole),
             Unit::Share if largest >= 10.0 || largest == 0.0 => 0,
             Unit::Share if largest >= 1.0 => 1,
             _ if largest >= 100.0 => 0,
@@ -107,8 +99,8 @@ mod tests {
 
     #[test]
     fn numbers_are_written_with_their_unit() {
-        assert_eq!(Unit::Pounds.format(1_234_567.8, 0), "£1,234,568");
-        assert_eq!(Unit::Pounds.format(-1234.5, 2), "−£1,234.50");
+        assert_eq!(Unit::Plain.format(1_234_567.8, 0), "1,234,568");
+        assert_eq!(Unit::Plain.format(-1234.5, 2), "−1,234.50");
         assert_eq!(Unit::Share.format(0.365, 0), "36%");
         assert_eq!(Unit::Count.format(999.0, 0), "999");
         assert_eq!(Unit::Plain.format(-0.001, 1), "0.0");
@@ -120,7 +112,6 @@ mod tests {
         assert_eq!(Unit::Plain.tick(1000.0, 500.0), "1,000");
         assert_eq!(Unit::Share.tick(0.05, 0.05), "5%");
         assert_eq!(Unit::Share.tick(0.005, 0.005), "0.5%");
-        assert_eq!(Unit::Pounds.tick(7.8, 0.2), "£7.80");
     }
 
     #[test]
@@ -128,6 +119,5 @@ mod tests {
         assert_eq!(Unit::Share.decimals([0.36, 0.02].into_iter()), 0);
         assert_eq!(Unit::Count.decimals([3.0, 12.0].into_iter()), 0);
         assert_eq!(Unit::Count.decimals([3.5, 12.0].into_iter()), 1);
-        assert_eq!(Unit::Pounds.decimals([3.5].into_iter()), 2);
     }
 }

@@ -16,7 +16,7 @@ const FEWEST: usize = 50;
 /// Points of several groups on two axes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scatter {
-    /// Title, subtitle, size; how many points are drawn is added to the subtitle.
+    /// Title, subtitle; how many points are drawn is added to the subtitle.
     pub frame: Frame,
     /// What is shown from left to right.
     pub x: Axis,

@@ -8,6 +8,9 @@ use super::candidates::{Model, forecast_all};
 use super::grid::Grid;
 use super::{Input, Params, Series};
 
+/// Days that an origin must leave for training.
+pub const MIN_TRAINING: usize = 56;
+
 /// One origin: the days before it are known.
 #[derive(Debug, Clone)]
 pub struct Origin {
@@ -19,22 +22,22 @@ pub struct Origin {
 
 impl Origin {
     /// The origin after the first `known` days.
-    pub fn after(input: &Input, known: usize, min_weeks: usize) -> Self {
-        Self { known, calendar: Calendar::learn(input.first_day, &input.traded[..known], min_weeks) }
+    pub fn after(input: &Input, known: usize) -> Self {
+        Self { known, calendar: Calendar::learn(input.first_day, &input.traded[..known]) }
     }
 }
 
-/// Origins of the backtest in time, the last one a horizon before the end of the `days` to be trained on.
+/// Origins of the backtest in time, a horizon apart and from the end of the `days` to be trained on.
 ///
 /// As many as were asked for if the first leaves enough to train on, else fewer, down to none.
 pub fn origins(params: &Params, input: &Input, days: usize) -> Vec<Origin> {
     let last = days.checked_sub(params.horizon);
     let mut known: Vec<usize> = (0..params.origins)
-        .filter_map(|i| last?.checked_sub(i * params.step))
-        .filter(|known| *known >= params.min_training && input.traded[..*known].contains(&true))
+        .filter_map(|i| last?.checked_sub(i * params.horizon))
+        .filter(|known| *known >= MIN_TRAINING && input.traded[..*known].contains(&true))
         .collect();
     known.reverse();
-    known.into_iter().map(|known| Origin::after(input, known, params.min_weeks)).collect()
+    known.into_iter().map(|known| Origin::after(input, known)).collect()
 }
 
 /// Forecasts of one series by one model: after each origin, and after the last day.

@@ -5,8 +5,12 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{Datelike, NaiveDate, TimeDelta};
+
 /// A weekday is closed when it traded on at most this share of its days.
 const CLOSED_WEEKDAY_SHARE: f64 = 0.02;
+/// A weekday can only be called closed when it was seen in so many weeks.
+const MIN_WEEKS: usize = 5;
 /// A date can only be called closed when its weekday trades on at least this share of its days.
 const ORDINARY_WEEKDAY_SHARE: f64 = 0.8;
 /// A last day is cut short when fewer than this share of its peers ended as early.
@@ -21,23 +25,24 @@ const MIN_PEERS: usize = 5;
 pub struct Calendar {
     closed_weekdays: [bool; 7],
     ordinary_weekdays: [bool; 7],
-    closed_dates: BTreeSet<(u32, u32)>,
+    /// As (month, day).
+    pub(super) closed_dates: BTreeSet<(u32, u32)>,
 }
 
 impl Calendar {
     /// Learns the calendar of the days `first_day ..` on which the shop `traded` or did not.
     ///
-    /// A weekday is closed if it was seen in at least `min_weeks` weeks and (nearly) never traded. A date
+    /// A weekday is closed if it was seen in at least five weeks and (nearly) never traded. A date
     /// (month, day) is closed if its weekday ordinarily trades but the date never did, in any year seen.
     /// Closed weekdays that lie between closed dates share their fate: Christmas Day is closed between
     /// 24 and 26 December even if the only one seen was a Saturday.
-    pub fn learn(first_day: i32, traded: &[bool], min_weeks: usize) -> Self {
+    pub fn learn(first_day: i32, traded: &[bool]) -> Self {
         let (seen, open) = count_weekdays(first_day, traded);
-        let share = |w: usize| open[w] as f64 / seen[w].max(1) as f64;
+        let share = |w: usize| open[w] as f64 / seen[w] as f64;
         let closed_weekdays =
-            std::array::from_fn(|w| seen[w] >= min_weeks.max(1) && share(w) <= CLOSED_WEEKDAY_SHARE);
+            std::array::from_fn(|w| seen[w] >= MIN_WEEKS && share(w) <= CLOSED_WEEKDAY_SHARE);
         let ordinary_weekdays =
-            std::array::from_fn(|w| seen[w] >= min_weeks.max(1) && share(w) >= ORDINARY_WEEKDAY_SHARE);
+            std::array::from_fn(|w| seen[w] >= MIN_WEEKS && share(w) >= ORDINARY_WEEKDAY_SHARE);
         let mut closed_dates = BTreeSet::new();
         for day in unusual_days(first_day, traded, &closed_weekdays, &ordinary_weekdays) {
             closed_dates.insert(month_day(day));
@@ -67,11 +72,6 @@ impl Calendar {
     /// The closed weekdays, ISO: 1 = Monday … 7 = Sunday.
     pub fn closed_weekdays(&self) -> Vec<u32> {
         (1..=7).filter(|w| self.closed_weekdays[*w as usize - 1]).collect()
-    }
-
-    /// The closed dates as (month, day), in the order of the year.
-    pub fn closed_dates(&self) -> Vec<(u32, u32)> {
-        self.closed_dates.iter().copied().collect()
     }
 }
 
@@ -137,21 +137,16 @@ pub fn is_last_day_partial(traded: &[bool], last_hour: &[Option<u8>]) -> bool {
     as_early < EARLY_SHARE * peers.len() as f64 && hour + EARLY_HOURS <= peers[peers.len() / 2]
 }
 
-/// The ISO weekday (1 = Monday … 7 = Sunday) of a day counted from 1970-01-01, a Thursday.
+/// The ISO weekday (1 = Monday … 7 = Sunday) of a day counted from 1970-01-01.
 pub fn iso_weekday(day: i32) -> u32 {
-    (i64::from(day) + 3).rem_euclid(7) as u32 + 1
+    date(day).weekday().number_from_monday()
 }
 
-/// The month and the day of the month of a day counted from 1970-01-01 (proleptic Gregorian).
-///
-/// Days are counted in years that begin in March, so that the leap day comes last
-/// (Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`).
+/// The month and the day of the month of a day counted from 1970-01-01.
 pub fn month_day(day: i32) -> (u32, u32) {
-    let of_era = (i64::from(day) + 719_468).rem_euclid(146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let of_month = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (month as u32, of_month as u32)
+    (date(day).month(), date(day).day())
+}
+
+fn date(day: i32) -> NaiveDate {
+    NaiveDate::default() + TimeDelta::days(day.into())
 }

@@ -11,13 +11,11 @@
 //! are calibrated on the actual values instead.
 
 /// The two published levels.
-pub const LEVELS: [f64; 2] = [0.80, 0.95];
+const LEVELS: [f64; 2] = [0.80, 0.95];
 
 /// A day of a backtest.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
-    /// The day; any count.
-    pub day: i32,
     /// Days from the origin, from 1.
     pub horizon: usize,
     /// What came.
@@ -54,24 +52,25 @@ impl Bands {
     }
 }
 
-/// The share of days inside their intervals when each origin is judged by bands of the other origins.
+/// The share of days inside their intervals of each of [`LEVELS`] when each origin, whose days are no other's,
+/// is judged by bands of the other origins.
 ///
-/// Where origins overlap, days of the period that is judged do not calibrate either. `None` with fewer than
-/// two origins, or where the others are too few for the level.
-pub fn coverage(origins: &[Vec<Outcome>], intermittent: bool, level: usize) -> Option<f64> {
-    let (mut inside, mut days) = (0usize, 0usize);
-    for held_out in origins {
-        let (Some(first), Some(last)) = (held_out.first(), held_out.last()) else { continue };
-        let outside = |o: &&Outcome| o.day < first.day || o.day > last.day;
-        let others: Vec<Outcome> = origins.iter().flatten().filter(outside).copied().collect();
+/// `None` with fewer than two origins, or where the others are too few for the level.
+pub fn coverage(origins: &[Vec<Outcome>], intermittent: bool) -> [Option<f64>; 2] {
+    let (mut inside, mut days) = ([Some(0_usize); 2], 0_usize);
+    for (i, held_out) in origins.iter().enumerate() {
+        let others = [&origins[..i], &origins[i + 1..]].concat().concat();
         let bands = Bands::fit(&others, intermittent);
         for o in held_out {
-            let (lo, hi) = bands.interval(level, o.horizon, o.forecast)?;
-            inside += usize::from(lo <= o.actual && o.actual <= hi);
-            days += 1;
+            for (level, inside) in inside.iter_mut().enumerate() {
+                let interval = bands.interval(level, o.horizon, o.forecast);
+                let hit = interval.map(|(lo, hi)| usize::from(lo <= o.actual && o.actual <= hi));
+                *inside = inside.zip(hit).map(|(inside, hit)| inside + hit);
+            }
         }
+        days += held_out.len();
     }
-    (days > 0).then(|| inside as f64 / days as f64)
+    inside.map(|inside| inside.filter(|_| days > 0).map(|inside| inside as f64 / days as f64))
 }
 
 /// The score quantiles with (1 − level) / 2 beyond each: of rank ⌈(n+1)(1 − α/2)⌉ from either end.

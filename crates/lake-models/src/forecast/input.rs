@@ -62,7 +62,7 @@ impl Input {
         if self.last_hour.len() != days {
             return refuse(format!("{} last hours for {days} days", self.last_hour.len()));
         }
-        if days > MAX_DAYS || i64::from(self.first_day).abs() > 1_000_000_000 {
+        if days > MAX_DAYS || self.first_day.unsigned_abs() > 90_000_000 {
             return refuse(format!("{days} days from day {} are out of range", self.first_day));
         }
         for (s, series) in self.series.iter().enumerate() {

@@ -28,14 +28,12 @@ mod theta;
 #[cfg(test)]
 mod tests;
 
-pub use calendar::{Calendar, is_last_day_partial, iso_weekday, month_day};
-pub use candidates::Model;
-pub use conformal::LEVELS;
 pub use input::{Input, Series};
 pub use tables::{AccuracyRow, BacktestRow, ForecastRow, Kind};
 
 use crate::error::Error;
 use backtest::Origin;
+use calendar::is_last_day_partial;
 use input::MAX_DAYS;
 
 /// What the forecast may be asked to do.
@@ -43,19 +41,13 @@ use input::MAX_DAYS;
 pub struct Params {
     /// Calendar days to forecast.
     pub horizon: usize,
-    /// Origins of the backtest, each followed by a full horizon.
+    /// Origins of the backtest, a horizon apart; those that leave under eight weeks for training are dropped.
     pub origins: usize,
-    /// Calendar days between origins; the horizon for periods that do not overlap.
-    pub step: usize,
-    /// Calendar days the first origin must leave for training; origins that leave fewer are dropped.
-    pub min_training: usize,
-    /// Weeks in which a weekday must have been seen before it can be called closed.
-    pub min_weeks: usize,
 }
 
 impl Default for Params {
     fn default() -> Self {
-        Self { horizon: 28, origins: 6, step: 28, min_training: 56, min_weeks: 5 }
+        Self { horizon: 28, origins: 4 }
     }
 }
 
@@ -79,8 +71,6 @@ pub struct Forecasts {
     pub accuracy: Vec<AccuracyRow>,
     /// What fell short, and why.
     pub notes: Vec<Note>,
-    /// The calendar that the forecast follows.
-    pub calendar: Calendar,
     /// The last day trained on; `None` without any day.
     pub trained_through: Option<i32>,
     /// Whether the last day of the input was found to be partly covered.
@@ -92,19 +82,14 @@ impl Params {
     ///
     /// # Errors
     ///
-    /// If a length is 0, or too long for a day number.
+    /// If the horizon is 0, or a value too large for a day number.
     pub fn check(&self) -> Result<(), Error> {
-        let Self { horizon, step, min_training, min_weeks, origins } = *self;
-        for (name, value) in
-            [("horizon", horizon), ("step", step), ("min_training", min_training), ("min_weeks", min_weeks)]
-        {
-            if value == 0 {
-                return Err(Error::Invalid(format!(
-                    "cannot forecast with `{name}` = 0: it must be at least 1"
-                )));
-            }
+        let Self { horizon, origins } = *self;
+        if horizon == 0 {
+            let what = "cannot forecast with `horizon` = 0: it must be at least 1";
+            return Err(Error::Invalid(what.to_owned()));
         }
-        for (name, value) in [("horizon", horizon), ("step", step), ("origins", origins)] {
+        for (name, value) in [("horizon", horizon), ("origins", origins)] {
             if value > MAX_DAYS {
                 return Err(Error::Invalid(format!(
                     "cannot forecast with `{name}` = {value}: the most is {MAX_DAYS}"
@@ -127,7 +112,7 @@ impl Params {
         input.check()?;
         let last_day_partial = is_last_day_partial(&input.traded, &input.last_hour);
         let days = input.traded.len() - usize::from(last_day_partial);
-        let end = Origin::after(input, days, self.min_weeks);
+        let end = Origin::after(input, days);
         let mut origins = backtest::origins(self, input, days);
         origins.push(end.clone());
         let studies = backtest::study(self, input, &origins);
@@ -135,15 +120,10 @@ impl Params {
         let choices = publish::choose(input, &origins, &end, self.horizon, studies);
         let each = || choices.iter().enumerate();
         Ok(Forecasts {
-            forecast: each()
-                .flat_map(|(s, c)| tables::forecast_rows(self, input, s, (&origins, &end), c))
-                .collect(),
+            forecast: each().flat_map(|(s, c)| tables::forecast_rows(self, input, s, &end, c)).collect(),
             backtest: each().flat_map(|(s, c)| tables::backtest_rows(input, s, &origins, c)).collect(),
-            accuracy: each()
-                .flat_map(|(s, c)| tables::accuracy_rows(input, s, (&origins, &end), c))
-                .collect(),
+            accuracy: each().flat_map(|(s, c)| tables::accuracy_rows(input, s, &end, c)).collect(),
             notes: each().filter_map(|(s, c)| self.note(input, s, &origins, c)).collect(),
-            calendar: end.calendar,
             trained_through: (days > 0).then(|| input.first_day + days as i32 - 1),
             last_day_partial,
         })
@@ -159,7 +139,9 @@ impl Params {
             }
             Some(p) if origins.is_empty() => format!(
                 "forecast by {} without a backtest: {days} days are fewer than {} of training and {} of horizon",
-                p.track.model, self.min_training, self.horizon
+                p.track.model,
+                backtest::MIN_TRAINING,
+                self.horizon
             ),
             Some(_) if origins.len() < self.origins => {
                 format!("backtest of {} origins instead of {}: {days} days", origins.len(), self.origins)

@@ -1,6 +1,6 @@
 //! The rows of the three published tables.
 
-use super::accuracy::{Accuracy, Scored};
+use super::accuracy::Accuracy;
 use super::backtest::Origin;
 use super::conformal::{Bands, Outcome, coverage};
 use super::grid::Grid;
@@ -102,7 +102,7 @@ pub fn forecast_rows(
     params: &Params,
     input: &Input,
     s: usize,
-    (origins, end): (&[Origin], &Origin),
+    end: &Origin,
     choice: &Choice,
 ) -> Vec<ForecastRow> {
     let Some(published) = choice.published() else { return Vec::new() };
@@ -114,7 +114,7 @@ pub fn forecast_rows(
         actual: Some(*y),
         ..blank.clone()
     });
-    let bands = bands(input, s, (origins, end), published);
+    let bands = bands(input, s, end, published);
     let future = (1..=params.horizon).zip(&published.track.future).map(|(h, f)| {
         let day = trained_through + h as i32;
         let floor = if series.non_negative { 0.0 } else { f64::NEG_INFINITY };
@@ -158,14 +158,14 @@ fn future_row(row: ForecastRow, forecast: f64, [in80, in95]: [Option<(f64, f64)>
 }
 
 /// Bands from the backtest; without one, from the week-ahead errors of seasonal naive in training.
-fn bands(input: &Input, s: usize, (origins, end): (&[Origin], &Origin), published: &Judged) -> Bands {
-    let outcomes = outcomes(origins, published).concat();
+fn bands(input: &Input, s: usize, end: &Origin, published: &Judged) -> Bands {
+    let outcomes = outcomes(published).concat();
     if !outcomes.is_empty() {
         return Bands::fit(&outcomes, input.is_intermittent(s, end.known));
     }
     let (traded, values) = (&input.traded[..end.known], &input.series[s].values[..end.known]);
     let grid = Grid::new(input.first_day, traded, values, &end.calendar);
-    let in_sample = |d: &f64| Outcome { day: 0, horizon: 1, actual: *d, forecast: 0.0 };
+    let in_sample = |d: &f64| Outcome { horizon: 1, actual: *d, forecast: 0.0 };
     Bands::fit(&grid.seasonal_differences().iter().map(in_sample).collect::<Vec<_>>(), false)
 }
 
@@ -190,17 +190,11 @@ pub fn backtest_rows(input: &Input, s: usize, origins: &[Origin], choice: &Choic
 }
 
 /// The accuracy of every model of a series that was scored.
-pub fn accuracy_rows(
-    input: &Input,
-    s: usize,
-    (origins, end): (&[Origin], &Origin),
-    choice: &Choice,
-) -> Vec<AccuracyRow> {
+pub fn accuracy_rows(input: &Input, s: usize, end: &Origin, choice: &Choice) -> Vec<AccuracyRow> {
     let intermittent = input.is_intermittent(s, end.known);
     let row = |(i, judged): (usize, &Judged)| {
         let Accuracy { mase, smape, rmsse, bias, .. } = judged.accuracy?;
-        let outcomes = outcomes(origins, judged);
-        let [coverage80, coverage95] = [0, 1].map(|level| coverage(&outcomes, intermittent, level));
+        let [coverage80, coverage95] = coverage(&outcomes(judged), intermittent);
         Some(AccuracyRow {
             series: input.series[s].name.clone(),
             model: judged.track.model.clone(),
@@ -217,13 +211,7 @@ pub fn accuracy_rows(
 }
 
 /// What was forecast and what came, per origin.
-fn outcomes(origins: &[Origin], judged: &Judged) -> Vec<Vec<Outcome>> {
-    let of_origin = |(origin, scored): (&Origin, &Scored)| {
-        let outcome = |(h, y, f): &(usize, f64, f64)| {
-            let day = (origin.known + h) as i32;
-            Outcome { day, horizon: *h, actual: *y, forecast: *f }
-        };
-        scored.days.iter().map(outcome).collect()
-    };
-    origins.iter().zip(&judged.scored).map(of_origin).collect()
+fn outcomes(judged: &Judged) -> Vec<Vec<Outcome>> {
+    let outcome = |(h, y, f): &(usize, f64, f64)| Outcome { horizon: *h, actual: *y, forecast: *f };
+    judged.scored.iter().map(|scored| scored.days.iter().map(outcome).collect()).collect()
 }

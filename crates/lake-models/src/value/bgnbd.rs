@@ -191,7 +191,7 @@ fn expectation(taken: &mut Taken, shape: f64, odds: f64) -> f64 {
 
 /// The two models differ in name and in `early` alone.
 macro_rules! process {
-    ($model:ident, $name:literal, $early:literal, $new:expr) => {
+    ($model:ident, $name:literal, $early:literal) => {
         impl From<&$model> for BetaGeometric {
             fn from(m: &$model) -> Self {
                 BetaGeometric { r: m.r, alpha: m.alpha, a: m.a, b: m.b, early: $early }
@@ -226,19 +226,12 @@ macro_rules! process {
             fn expected_alive(&self, x: u32, age: f64, horizons: &[f64]) -> Vec<f64> {
                 BetaGeometric::from(self).expected_alive(x, age, horizons)
             }
-
-            fn expected_new(&self, t: f64) -> f64 {
-                let survives_the_first: fn(&$model) -> f64 = $new;
-                survives_the_first(self) * self.expected_alive(0, 0.0, &[t])[0]
-            }
         }
     };
 }
 
-// Fader, Hardie & Lee (2005), equation 9.
-process!(BgNbd, "bg_nbd", 0, |_| 1.0);
-// Batislam et al. (2007): a new customer must first survive the first purchase, with probability b / (a + b).
-process!(MbgNbd, "mbg_nbd", 1, |m| m.b / (m.a + m.b));
+process!(BgNbd, "bg_nbd", 0);
+process!(MbgNbd, "mbg_nbd", 1);
 
 #[cfg(test)]
 mod tests;

@@ -7,13 +7,13 @@
 use super::bgnbd::{BgNbd, MbgNbd};
 use super::nbd::{Nbd, Poisson};
 use super::pareto::ParetoNbd;
-use super::process::{FitParams, Fitted, Process, expected_by_row};
+use super::process::{Fitted, Process};
 use super::summary::Summaries;
 use crate::Error;
 use crate::optimise::Matrix;
 
 /// The gain in log-likelihood over the NBD from which dropout counts as identified.
-pub const LEAST_GAIN: f64 = 0.1;
+const LEAST_GAIN: f64 = 0.1;
 
 /// The model to use, or the order to find it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -145,19 +145,10 @@ impl Purchases {
     /// Expected purchases in (T, T + t] for each `t` of `horizons` (weeks): one vector per horizon, one value
     /// per customer, in the order they came in.
     pub fn expected_purchases(&self, data: &Summaries, horizons: &[f64]) -> Vec<Vec<f64>> {
-        let by_row = match self {
-            Purchases::Poisson(p) => horizons.iter().map(|t| vec![p.lambda * t; data.rows.len()]).collect(),
-            _ => with_process!(self, fitted => expected_by_row(&fitted.model, data, horizons))
-                .unwrap_or_default(),
-        };
-        by_row.iter().map(|values: &Vec<f64>| data.spread(values)).collect()
-    }
-
-    /// Expected repeat purchases of a new customer in `t` weeks.
-    pub fn expected_new(&self, t: f64) -> f64 {
         match self {
-            Purchases::Poisson(p) => p.lambda * t,
-            _ => with_process!(self, fitted => fitted.model.expected_new(t)).unwrap_or(0.0),
+            Purchases::Poisson(p) => horizons.iter().map(|t| vec![p.lambda * t; data.row_of.len()]).collect(),
+            _ => with_process!(self, fitted => fitted.model.expected_purchases(data, horizons))
+                .unwrap_or_default(),
         }
     }
 
@@ -199,6 +190,9 @@ impl<M: Process> Fitted<M> {
         if let Some(parameter) = self.at_bound {
             return Some(format!("{parameter} is at its bound"));
         }
+        if !self.converged {
+            return Some("its search did not converge".into());
+        }
         (gain < LEAST_GAIN).then(|| format!("it gains {:.3} of log-likelihood over the NBD", gain.max(0.0)))
     }
 
@@ -227,22 +221,15 @@ impl ModelChoice {
     /// either it is the Poisson, and both say why.
     ///
     /// # Errors
-    /// [`Error::Unfit`] where no time was observed or a likelihood is not finite; [`Error::Invalid`] for
-    /// parameters out of range.
-    pub fn fit(
-        self,
-        params: &FitParams,
-        full: &Summaries,
-        holdout: Option<Holdout<'_>>,
-    ) -> Result<Choice, Error> {
-        params.check()?;
+    /// [`Error::Unfit`] where no time was observed or a likelihood is not finite.
+    pub fn fit(self, full: &Summaries, holdout: Option<Holdout<'_>>) -> Result<Choice, Error> {
         if full.exposure_weeks() > 0.0 && full.repeat_purchases() <= 0.0 {
             let reason = "no customer has bought a second time, so the purchase rate is 0".to_owned();
             let purchases = Purchases::Poisson(Poisson::fit(full));
             return Ok(Choice { purchases, reason, candidates: Vec::new() });
         }
-        let nbd = params.fit::<Nbd>(full)?;
-        let trial = Trial { params, full, holdout, nbd: nbd.log_likelihood };
+        let nbd = Fitted::<Nbd>::fit(full)?;
+        let trial = Trial { full, holdout, nbd: nbd.log_likelihood };
         let tried = trial.all(self)?;
         let mut candidates = vec![nbd.candidate(None, None)];
         candidates.extend(tried.iter().map(|t| t.candidate.clone()));
@@ -257,7 +244,6 @@ impl ModelChoice {
 
 /// What a candidate is held against.
 struct Trial<'a> {
-    params: &'a FitParams,
     full: &'a Summaries,
     holdout: Option<Holdout<'a>>,
     /// The log-likelihood of the NBD on the full data.
@@ -287,7 +273,7 @@ impl Trial<'_> {
     }
 
     fn one<M: Process>(&self, auto: bool, wrap: impl Fn(Fitted<M>) -> Purchases) -> Result<Tried, Error> {
-        let fitted = self.params.fit::<M>(self.full)?;
+        let fitted = Fitted::<M>::fit(self.full)?;
         let refused = fitted.refused(self.nbd);
         let score = (auto && refused.is_none()).then(|| self.held_out(&fitted.model)).flatten();
         Ok(Tried { candidate: fitted.candidate(refused, score), purchases: wrap(fitted) })
@@ -295,7 +281,7 @@ impl Trial<'_> {
 
     fn held_out<M: Process>(&self, near: &M) -> Option<f64> {
         let Holdout { calibration, extended } = self.holdout?;
-        let fitted = self.params.fit_from(calibration, std::slice::from_ref(near)).ok()?;
+        let fitted = Fitted::fit_from(calibration, std::slice::from_ref(near)).ok()?;
         let extended = fitted.model.score(extended).value;
         extended.is_finite().then_some(extended - fitted.log_likelihood)
     }

@@ -3,33 +3,25 @@
 use super::summary::DAYS_PER_WEEK;
 use crate::Error;
 
+/// Weeks in a month, of 30 days.
+pub(crate) const MONTH_WEEKS: f64 = 30.0 / DAYS_PER_WEEK;
+
 /// Over which time value is counted, and what later money is worth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClvParams {
-    /// Months ahead.
+    /// Months of 30 days ahead.
     pub months: u32,
-    /// Days in each of them.
-    pub days_per_month: u32,
     /// Discount of money by month: 0.01 is 1 %.
     pub monthly_discount_rate: f64,
     /// Simulated futures per customer behind the interval.
     pub draws: u32,
-    /// Draws of the parameters that these futures share evenly.
-    pub parameter_draws: u32,
     /// Where all chance comes from.
     pub seed: u64,
 }
 
 impl Default for ClvParams {
     fn default() -> Self {
-        ClvParams {
-            months: 12,
-            days_per_month: 30,
-            monthly_discount_rate: 0.01,
-            draws: 200,
-            parameter_draws: 40,
-            seed: 0,
-        }
+        ClvParams { months: 12, monthly_discount_rate: 0.01, draws: 200, seed: 0 }
     }
 }
 
@@ -37,12 +29,10 @@ impl ClvParams {
     /// Refuses what no value can be computed from.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for no months, days or draws, or a discount rate that is not finite and above −1.
+    /// [`Error::Invalid`] for no months or draws, or a discount rate that is not finite and above −1.
     pub fn check(&self) -> Result<(), Error> {
-        let counts = [self.months, self.days_per_month, self.draws, self.parameter_draws];
-        if counts.contains(&0) {
-            let what = "months, days_per_month, draws and parameter_draws must be at least 1";
-            return Err(Error::Invalid(what.to_owned()));
+        if self.months == 0 || self.draws == 0 {
+            return Err(Error::Invalid("months and draws must be at least 1".to_owned()));
         }
         if !self.monthly_discount_rate.is_finite() || self.monthly_discount_rate <= -1.0 {
             return Err(Error::Invalid(format!("monthly discount rate {}", self.monthly_discount_rate)));
@@ -52,12 +42,7 @@ impl ClvParams {
 
     /// The ends of the months, in weeks from now.
     pub fn month_ends(&self) -> Vec<f64> {
-        (1..=self.months).map(|k| f64::from(k) * self.month_weeks()).collect()
-    }
-
-    /// Weeks in a month.
-    pub fn month_weeks(&self) -> f64 {
-        f64::from(self.days_per_month) / DAYS_PER_WEEK
+        (1..=self.months).map(|k| f64::from(k) * MONTH_WEEKS).collect()
     }
 
     /// What money of month k = 1, 2, … is worth now: `(1 + rate)^−k`.

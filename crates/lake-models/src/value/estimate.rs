@@ -2,40 +2,32 @@
 
 use rayon::prelude::*;
 
-use super::choose::{Choice, Holdout, ModelChoice, Purchases};
+use super::choose::{Choice, ModelChoice, Purchases};
 use super::clv::ClvParams;
 use super::gamma_gamma::Spend;
 use super::interval::Futures;
-use super::process::FitParams;
 use super::spend::{OrderValue, spend_of};
 use super::summary::{Customer, DAYS_PER_WEEK, History, PurchaseDay, Summaries};
 use super::validate::{Split, Validation, calibration_end};
 use crate::Error;
 
+/// Days ahead for which expected purchases are told.
+const HORIZONS_DAYS: [f64; 3] = [30.0, 90.0, 365.0];
+
 /// How value is estimated.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ValueParams {
-    /// How models are fitted.
-    pub fit: FitParams,
     /// Which purchase model.
     pub model: ModelChoice,
     /// Over which time value counts.
     pub clv: ClvParams,
     /// The share of the time span that calibration takes.
     pub calibration_share: f64,
-    /// Days ahead for which expected purchases are told.
-    pub horizons_days: Vec<u32>,
 }
 
 impl Default for ValueParams {
     fn default() -> Self {
-        ValueParams {
-            fit: FitParams::default(),
-            model: ModelChoice::Auto,
-            clv: ClvParams::default(),
-            calibration_share: 0.75,
-            horizons_days: vec![30, 90, 365],
-        }
+        ValueParams { model: ModelChoice::Auto, clv: ClvParams::default(), calibration_share: 0.75 }
     }
 }
 
@@ -46,8 +38,8 @@ pub struct CustomerValue {
     pub history: History,
     /// Probability that the customer has not left; `None` for a model without dropout.
     pub p_alive: Option<f64>,
-    /// Expected purchases within each of `horizons_days`.
-    pub expected_purchases: Vec<f64>,
+    /// Expected purchases within 30, 90 and 365 days.
+    pub expected_purchases: [f64; 3],
     /// Expected net spend of a purchase.
     pub expected_order_value: f64,
     /// Expected discounted spend over the months of [`ClvParams`].
@@ -103,17 +95,16 @@ impl ValueParams {
         let data = Summaries::new(&known.iter().map(History::customer).collect::<Vec<Customer>>())?;
         let cut = calibration_end(first_day, input.as_of, self.calibration_share);
         let split = Split::new(input.known_at_cut.unwrap_or(input.days), input.days, cut, input.as_of);
-        let choice = self.choose(&data, split.as_ref().ok())?;
-        let order_value = OrderValue::fit(&self.fit, &known)?;
+        let choice = self.model.fit(&data, split.as_ref().ok().map(Split::holdout))?;
+        let order_value = OrderValue::fit(&known)?;
         let mut values = self.values(&known, &data, &choice.purchases, &order_value)?.into_iter();
         let customers = histories.iter().map(|h| h.and_then(|_| values.next())).collect();
         let model = same(&choice.purchases);
-        let validation = split.and_then(|split| Validation::new(&self.fit, model, &split));
+        let validation = split.and_then(|split| Validation::new(model, &split));
         Ok(Estimate { customers, choice, order_value, validation })
     }
 
     fn check<H>(&self, input: &PurchaseDays<'_, H>) -> Result<(), Error> {
-        self.fit.check()?;
         self.clv.check()?;
         if !(self.calibration_share > 0.0 && self.calibration_share < 1.0) {
             return Err(Error::Invalid(format!("a calibration share of {}", self.calibration_share)));
@@ -127,12 +118,6 @@ impl ValueParams {
         Ok(())
     }
 
-    fn choose(&self, data: &Summaries, split: Option<&Split>) -> Result<Choice, Error> {
-        let ends = split.map(Split::summaries).transpose()?;
-        let holdout = ends.as_ref().map(|(calibration, extended)| Holdout { calibration, extended });
-        self.model.fit(&self.fit, data, holdout)
-    }
-
     /// The values of customers with a history.
     fn values(
         &self,
@@ -143,7 +128,7 @@ impl ValueParams {
     ) -> Result<Vec<CustomerValue>, Error> {
         let spend: Vec<Spend> = histories.iter().map(spend_of).collect();
         let months = self.clv.month_ends();
-        let ahead = self.horizons_days.iter().map(|&d| f64::from(d) / DAYS_PER_WEEK);
+        let ahead = HORIZONS_DAYS.map(|days| days / DAYS_PER_WEEK);
         let horizons: Vec<f64> = months.iter().copied().chain(ahead).collect();
         let expected = purchases.expected_purchases(data, &horizons);
         let (by_month, by_horizon) = expected.split_at(months.len());
@@ -155,7 +140,7 @@ impl ValueParams {
             CustomerValue {
                 history: histories[i],
                 p_alive: p_alive.as_ref().map(|p| p[i]),
-                expected_purchases: by_horizon.iter().map(|e| e[i]).collect(),
+                expected_purchases: std::array::from_fn(|h| by_horizon[h][i]),
                 expected_order_value,
                 clv: discounted[i] * expected_order_value,
                 clv_interval: intervals[i],

@@ -5,8 +5,9 @@
 
 use statrs::function::erf::erfc;
 
+use super::choose::Parameter;
 use super::chunks;
-use super::process::{FitParams, exps, identified, logs};
+use super::process::{SEARCH, SUBSAMPLE, exps, identified, logs, maximise};
 use crate::Error;
 use crate::optimise::{Matrix, Score};
 use crate::special::{digamma, ln_gamma};
@@ -47,12 +48,8 @@ pub struct Correlation {
 pub struct FittedSpend {
     /// The model with its parameters.
     pub model: GammaGamma,
-    /// Customers with x > 0 and a positive mean spend.
-    pub customers: usize,
-    /// The log-likelihood, summed over them.
+    /// The log-likelihood, summed over the customers with x > 0 and a positive mean spend.
     pub log_likelihood: f64,
-    /// Standard errors of p, q and v by the delta method; `None` where they are not identified.
-    pub standard_errors: Option<[f64; 3]>,
     /// Covariance of `ln p`, `ln(q − 1)` and `ln v`; `None` where they are not identified.
     pub covariance: Option<Matrix>,
     /// Whether less than 1e-4 of log-likelihood is still in sight.
@@ -78,36 +75,31 @@ impl GammaGamma {
     /// # Errors
     /// [`Error::Empty`] where there is no such customer; [`Error::Invalid`] for an amount that is not finite;
     /// [`Error::Unfit`] where all spend the same, or where the fit ends in a population without a mean.
-    pub fn fit(params: &FitParams, customers: &[Spend]) -> Result<FittedSpend, Error> {
-        params.check()?;
+    pub fn fit(customers: &[Spend]) -> Result<FittedSpend, Error> {
         let (rows, levels, unit) = prepare(customers)?;
-        let few = thinned(&rows, params.subsample);
+        let few = thinned(&rows, SUBSAMPLE);
         let n = rows.len() as f64;
         let share = few.as_ref().map_or(1.0, |few| n / few.len() as f64);
         let starts = [[1.0, 2.0, 1.0], [5.0, 3.0, 0.5], [20.0, 8.0, 0.3]].map(|s| logs(&s)).to_vec();
-        let maximum = params
-            .maximise(
-                |theta| score(theta, &rows, &levels, 1.0),
-                few.as_ref().map(|few| |theta: &[f64]| score(theta, few, &levels, share)),
-                &starts,
-                n,
-            )
-            .ok_or_else(|| unfit("its likelihood is not finite for these customers"))?;
+        let maximum = maximise(
+            |theta| score(theta, &rows, &levels, 1.0),
+            few.as_ref().map(|few| |theta: &[f64]| score(theta, few, &levels, share)),
+            &starts,
+            n,
+        )
+        .ok_or_else(|| unfit("its likelihood is not finite for these customers"))?;
         let theta = &maximum.point.theta;
         let [p, beyond, v] = [theta[0].exp(), theta[1].exp(), theta[2].exp() * unit];
         let model = GammaGamma { p, q: 1.0 + beyond, v };
-        if params.search().at_bound(-theta[1].abs()) && theta[1] < 0.0 {
+        if theta[1] < 0.0 && SEARCH.at_bound(theta[1]) {
             return Err(unfit("spend varies so much between customers that its mean is not finite (q → 1)"));
         }
-        let free = theta.iter().all(|&t| !params.search().at_bound(t));
+        let free = theta.iter().all(|&t| !SEARCH.at_bound(t));
         let covariance = identified(maximum.covariance).filter(|_| free);
-        let errors = |c: &Matrix| [p * c[0][0].sqrt(), beyond * c[1][1].sqrt(), v * c[2][2].sqrt()];
         Ok(FittedSpend {
             model,
-            customers: rows.len(),
             // The density of money is that of multiples of the mean, divided by it.
             log_likelihood: maximum.point.score.value - n * unit.ln(),
-            standard_errors: covariance.as_ref().map(errors),
             covariance,
             converged: maximum.promise < 1e-4,
             correlation: correlation(&rows),
@@ -132,6 +124,19 @@ impl GammaGamma {
     }
 }
 
+impl FittedSpend {
+    /// p, q and v with their standard errors by the delta method.
+    pub fn parameters(&self) -> [Parameter; 3] {
+        let GammaGamma { p, q, v } = self.model;
+        // A step in the logarithm of a value moves it by so much.
+        let parameter = |(i, name, value, slope): (usize, &'static str, f64, f64)| {
+            let standard_error = self.covariance.as_ref().map(|c| slope * c[i][i].sqrt());
+            Parameter { name, value, standard_error }
+        };
+        [(0, "p", p, p), (1, "q", q, q - 1.0), (2, "v", v, v)].map(parameter)
+    }
+}
+
 fn unfit(reason: &str) -> Error {
     Error::Unfit { model: GammaGamma::NAME, reason: reason.to_owned() }
 }
@@ -150,7 +155,7 @@ fn prepare(customers: &[Spend]) -> Result<(Vec<Row>, Vec<f64>, f64), Error> {
     let unit = used.iter().map(|c| c.mean).sum::<f64>() / used.len() as f64;
     if used.iter().all(|c| (c.mean - used[0].mean).abs() <= 1e-9 * unit) {
         return Err(unfit(if used.len() == 1 {
-            "only one customer has"
+            "only one customer has bought a second time"
         } else {
             "all customers spend the same"
         }));

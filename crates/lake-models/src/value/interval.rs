@@ -1,4 +1,5 @@
-//! Between which amounts a customer's discounted spend will lie, nine times in ten: a parametric bootstrap.
+//! Between which amounts a customer's discounted spend will lie, nine times in ten: a simulated predictive
+//! interval.
 //!
 //! The interval is one of the money that will come in, not of its expectation: it is wide for one customer
 //! even where a million others pin the parameters down. Each future draws
@@ -6,6 +7,9 @@
 //! 2. whether the customer is alive, the purchase rate λ, the dropout (p or μ) and the spend rate ν from
 //!    their posterior given the history and these parameters,
 //! 3. the number of purchases in the months ahead, how long they go on, and what they cost.
+//!
+//! It stands for a parametric bootstrap, which fits the models again to each of many simulated customer bases:
+//! how far parameters may lie off, their asymptotic distribution tells after one fit.
 //!
 //! A customer who will most likely not buy again has an interval from 0 to 0, and an expectation, the average
 //! of many zeros and a few amounts, above it. Chance comes from the seed and the customer's history alone:
@@ -16,15 +20,20 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Gamma, Poisson, StandardNormal};
 use rayon::prelude::*;
 
+use super::bgnbd::{BgNbd, MbgNbd};
 use super::choose::Purchases;
-use super::clv::ClvParams;
+use super::clv::{ClvParams, MONTH_WEEKS};
 use super::gamma_gamma::Spend;
+use super::nbd::Nbd;
+use super::pareto::ParetoNbd;
 use super::process::{exps, logs};
 use super::spend::OrderValue;
 use super::summary::Summaries;
 use crate::Error;
 use crate::optimise::{Matrix, cholesky, multiply};
 
+/// Draws of the parameters, which the futures share evenly.
+const PARAMETER_DRAWS: u32 = 40;
 /// The largest step of a logarithm that a parameter draw may take: the normal approximation ends somewhere.
 const LONGEST_STEP: f64 = 1.0;
 /// The stream of the parameter draws; no customer's hash is likely to meet it.
@@ -41,7 +50,7 @@ pub struct Futures<'a> {
 
 /// How a customer's purchases come to an end.
 #[derive(Debug, Clone, Copy)]
-enum Leaving {
+enum Dropout {
     Never,
     /// After each purchase, with p ~ Beta(a, b); `early` as in `BetaGeometric`.
     Purchase {
@@ -56,11 +65,18 @@ enum Leaving {
     },
 }
 
+/// How often customers buy while they are alive.
+enum Rate {
+    /// λ ~ Gamma(r, α).
+    Gamma { r: f64, alpha: f64 },
+    /// One λ for all.
+    Equal(f64),
+}
+
 /// The models under one draw of their parameters.
 struct Drawn {
-    /// λ ~ Gamma(r, α), or one λ for all.
-    rate: Result<(f64, f64), f64>,
-    leaving: Leaving,
+    rate: Rate,
+    dropout: Dropout,
     /// P(alive) by row.
     p_alive: Vec<f32>,
     /// p, q and v of the Gamma–Gamma model; `None` where every purchase costs what is expected.
@@ -87,7 +103,7 @@ impl Futures<'_> {
             )));
         }
         let drawn = draw_models(params, purchases, value, self.data);
-        let worth = Worth::new(params);
+        let discounting = Discounting::new(params);
         let mut order: Vec<usize> = (0..customers).collect();
         order.par_sort_unstable_by_key(|&i| self.identity(i));
         let equal: Vec<&[usize]> = order.chunk_by(|&a, &b| self.identity(a) == self.identity(b)).collect();
@@ -97,7 +113,7 @@ impl Futures<'_> {
             rng.set_stream(customer.stream());
             let expected = value.expected(customer.spend);
             let draw = |d: u32| {
-                drawn[d as usize % drawn.len()].discounted_spend(&customer, expected, &worth, &mut rng)
+                drawn[d as usize % drawn.len()].discounted_spend(&customer, expected, &discounting, &mut rng)
             };
             quantiles((0..params.draws).map(draw).collect())
         };
@@ -155,15 +171,21 @@ impl Seen {
 
 impl Drawn {
     /// One future: what the customer spends until the end of the last month, at its worth today.
-    fn discounted_spend(&self, c: &Seen, expected: f64, worth: &Worth, rng: &mut ChaCha8Rng) -> f64 {
+    fn discounted_spend(
+        &self,
+        c: &Seen,
+        expected: f64,
+        discounting: &Discounting,
+        rng: &mut ChaCha8Rng,
+    ) -> f64 {
         if rng.random::<f32>() >= self.p_alive[c.row] {
             return 0.0;
         }
         let lambda = match self.rate {
-            Ok((r, alpha)) => gamma(r + c.x, rng) / (alpha + c.age),
-            Err(lambda) => lambda,
+            Rate::Gamma { r, alpha } => gamma(r + c.x, rng) / (alpha + c.age),
+            Rate::Equal(lambda) => lambda,
         };
-        let (purchases, weeks) = self.leaving.purchases(lambda, c, worth.weeks, rng);
+        let (purchases, weeks) = self.dropout.purchases(lambda, c, discounting.weeks, rng);
         if purchases == 0.0 {
             return 0.0;
         }
@@ -175,22 +197,22 @@ impl Drawn {
                 gamma(p * purchases, rng) / nu
             }
         };
-        money * worth.mean_until(weeks)
+        money * discounting.mean_until(weeks)
     }
 }
 
-impl Leaving {
+impl Dropout {
     /// The number of purchases in `horizon` weeks, and the weeks over which they spread evenly.
     fn purchases(&self, lambda: f64, c: &Seen, horizon: f64, rng: &mut ChaCha8Rng) -> (f64, f64) {
         match *self {
-            Leaving::Never => (poisson(lambda * horizon, rng), horizon),
-            Leaving::Rate { s, beta } => {
+            Dropout::Never => (poisson(lambda * horizon, rng), horizon),
+            Dropout::Rate { s, beta } => {
                 let mu = gamma(s, rng) / (beta + c.age);
                 let life = -(1.0 - rng.random::<f64>()).ln() / mu;
                 let weeks = life.min(horizon);
                 (poisson(lambda * weeks, rng), weeks)
             }
-            Leaving::Purchase { a, b, early } => {
+            Dropout::Purchase { a, b, early } => {
                 let occasions = poisson(lambda * horizon, rng);
                 if occasions == 0.0 {
                     return (0.0, horizon);
@@ -209,25 +231,23 @@ impl Leaving {
 }
 
 /// What money is worth now, by the time it comes in.
-struct Worth {
+struct Discounting {
     factors: Vec<f64>,
     /// Sum of the factors of the months before.
     sums: Vec<f64>,
-    month: f64,
     weeks: f64,
 }
 
-impl Worth {
+impl Discounting {
     fn new(params: &ClvParams) -> Self {
         let factors = params.discount_factors();
         let sums = factors.iter().scan(0.0, |sum, f| Some(std::mem::replace(sum, *sum + f))).collect();
-        let month = params.month_weeks();
-        Worth { factors, sums, month, weeks: month * f64::from(params.months) }
+        Discounting { factors, sums, weeks: MONTH_WEEKS * f64::from(params.months) }
     }
 
     /// The mean worth of money that comes in evenly over the next `weeks`, which end with the months.
     fn mean_until(&self, weeks: f64) -> f64 {
-        let months = weeks / self.month;
+        let months = weeks / MONTH_WEEKS;
         let whole = (months as usize).min(self.factors.len() - 1);
         if months <= 0.0 {
             return self.factors[0];
@@ -269,29 +289,32 @@ fn draw_models(
         };
         Some(drawn(&model, spend, data))
     };
-    let distinct = params.parameter_draws.min(params.draws);
+    let distinct = PARAMETER_DRAWS.min(params.draws);
     (0..distinct).filter_map(|_| draw()).collect()
 }
 
 fn drawn(model: &Purchases, spend: Option<[f64; 3]>, data: &Summaries) -> Drawn {
-    let (rate, leaving) = match model {
+    let (rate, dropout) = match model {
         Purchases::BgNbd(f) => {
-            let m = f.model;
-            (Ok((m.r, m.alpha)), Leaving::Purchase { a: m.a, b: m.b, early: 0.0 })
+            let BgNbd { r, alpha, a, b } = f.model;
+            (Rate::Gamma { r, alpha }, Dropout::Purchase { a, b, early: 0.0 })
         }
         Purchases::MbgNbd(f) => {
-            let m = f.model;
-            (Ok((m.r, m.alpha)), Leaving::Purchase { a: m.a, b: m.b, early: 1.0 })
+            let MbgNbd { r, alpha, a, b } = f.model;
+            (Rate::Gamma { r, alpha }, Dropout::Purchase { a, b, early: 1.0 })
         }
         Purchases::ParetoNbd(f) => {
-            let m = f.model;
-            (Ok((m.r, m.alpha)), Leaving::Rate { s: m.s, beta: m.beta })
+            let ParetoNbd { r, alpha, s, beta } = f.model;
+            (Rate::Gamma { r, alpha }, Dropout::Rate { s, beta })
         }
-        Purchases::Nbd(f) => (Ok((f.model.r, f.model.alpha)), Leaving::Never),
-        Purchases::Poisson(p) => (Err(p.lambda), Leaving::Never),
+        Purchases::Nbd(f) => {
+            let Nbd { r, alpha } = f.model;
+            (Rate::Gamma { r, alpha }, Dropout::Never)
+        }
+        Purchases::Poisson(p) => (Rate::Equal(p.lambda), Dropout::Never),
     };
     let p_alive = model.p_alive_by_row(data).iter().map(|&p| p as f32).collect();
-    Drawn { rate, leaving, p_alive, spend }
+    Drawn { rate, dropout, p_alive, spend }
 }
 
 /// A draw from the normal distribution around `theta`; `theta` itself where its covariance is not known.

@@ -23,16 +23,14 @@ mod validate;
 mod estimate;
 
 pub use bgnbd::{BgNbd, MbgNbd};
-pub use choose::{Candidate, Choice, Holdout, LEAST_GAIN, ModelChoice, Parameter, Purchases};
+pub use choose::{Candidate, Choice, Holdout, ModelChoice, Parameter, Purchases};
 pub use clv::ClvParams;
 pub use estimate::{CustomerValue, Estimate, PurchaseDays, ValueParams};
 pub use gamma_gamma::{Correlation, FittedSpend, GammaGamma, Spend};
 pub use interval::Futures;
 pub use nbd::{Nbd, Poisson};
 pub use pareto::ParetoNbd;
-pub use process::{FitParams, Fitted, Process};
-pub use spend::{OrderValue, spend_of};
+pub use process::{Fitted, Process};
+pub use spend::OrderValue;
 pub use summary::{Customer, DAYS_PER_WEEK, History, PurchaseDay, Summaries};
-pub use validate::{
-    Accuracy, Bucket, LAST_BUCKET, Split, Validation, by_frequency, calibration_end, gini, top_decile_lift,
-};
+pub use validate::{Accuracy, Bucket, Validation, calibration_end};

@@ -29,13 +29,6 @@ impl Poisson {
         let weeks = data.exposure_weeks();
         Poisson { lambda: if weeks > 0.0 { data.repeat_purchases() / weeks } else { 0.0 } }
     }
-
-    /// Log-likelihood of the purchase times, `Σ x ln λ − λT`.
-    pub fn log_likelihood(&self, data: &Summaries) -> f64 {
-        let x = data.repeat_purchases();
-        let rate = if x > 0.0 { x * self.lambda.ln() } else { 0.0 };
-        rate - self.lambda * data.exposure_weeks()
-    }
 }
 
 impl Process for Nbd {
@@ -76,9 +69,5 @@ impl Process for Nbd {
     fn expected_alive(&self, x: u32, age: f64, horizons: &[f64]) -> Vec<f64> {
         let rate = (self.r + f64::from(x)) / (self.alpha + age);
         horizons.iter().map(|t| rate * t).collect()
-    }
-
-    fn expected_new(&self, t: f64) -> f64 {
-        self.r / self.alpha * t
     }
 }

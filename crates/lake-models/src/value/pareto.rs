@@ -89,11 +89,6 @@ impl Process for ParetoNbd {
         let beta = self.beta + age;
         horizons.iter().map(|t| rate * beta * decay_integral(self.s - 1.0, (t / beta).ln_1p())).collect()
     }
-
-    /// E[X(t)] of Fader & Hardie (2005): the same at x = 0 and T = 0.
-    fn expected_new(&self, t: f64) -> f64 {
-        self.expected_alive(0, 0.0, &[t])[0]
-    }
 }
 
 impl ParetoNbd {

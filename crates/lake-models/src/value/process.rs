@@ -9,6 +9,10 @@ use super::summary::Summaries;
 use crate::Error;
 use crate::optimise::{Matrix, Maximum, Point, Score, Search};
 
+/// Customers at even steps through the data that the first searches look at.
+pub(crate) const SUBSAMPLE: usize = 10_000;
+/// How every likelihood is climbed, times in weeks.
+pub(crate) const SEARCH: Search = Search { bound: 12.0, max_iterations: 200, tolerance: 1e-7 };
 /// A standard error of a logarithm beyond which a parameter counts as not identified.
 const LOOSEST_ERROR: f64 = 5.0;
 /// A rise in log-likelihood still in sight below which a fit has converged.
@@ -40,36 +44,26 @@ pub trait Process: Sized + Sync + Clone {
     /// (weeks).
     fn expected_alive(&self, x: u32, age: f64, horizons: &[f64]) -> Vec<f64>;
 
-    /// Expected repeat purchases of a new customer in `t` weeks, E\[X(t)\].
-    fn expected_new(&self, t: f64) -> f64;
-
-    /// P(alive) of each customer, in the order they came in.
-    fn p_alive(&self, data: &Summaries) -> Vec<f64> {
-        data.spread(&self.p_alive_by_row(data))
-    }
-
     /// Expected purchases in (T, T + t] given each customer's history: one vector per horizon (weeks), one
     /// value per customer, in the order they came in.
     fn expected_purchases(&self, data: &Summaries, horizons: &[f64]) -> Vec<Vec<f64>> {
-        let by_row = expected_by_row(self, data, horizons);
-        by_row.iter().map(|values| data.spread(values)).collect()
-    }
-}
-
-/// How models are fitted. [`FitParams::default`] suits all of them.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct FitParams {
-    /// Customers at even steps through the data that the first searches look at.
-    pub subsample: usize,
-    /// Iterations of L-BFGS, per start.
-    pub max_iterations: u64,
-    /// Largest absolute logarithm of a parameter, times in weeks.
-    pub bound: f64,
-}
-
-impl Default for FitParams {
-    fn default() -> Self {
-        FitParams { subsample: 10_000, max_iterations: 200, bound: 12.0 }
+        let p_alive = self.p_alive_by_row(data);
+        // Rows of the same (x, T) stand side by side and share what the living will buy.
+        let shared: Vec<_> = data.rows.chunk_by(|a, b| (a.x, a.t) == (b.x, b.t)).collect();
+        let alive: Vec<Vec<f64>> = shared
+            .par_iter()
+            .with_min_len(16)
+            .map(|rows| {
+                let (x, t) = (data.frequencies[rows[0].x as usize], data.ages[rows[0].t as usize]);
+                self.expected_alive(x, t, horizons)
+            })
+            .collect();
+        let of_horizon = |h: usize| {
+            let repeated =
+                shared.iter().zip(&alive).flat_map(|(rows, e)| std::iter::repeat_n(e[h], rows.len()));
+            data.spread(&repeated.zip(&p_alive).map(|(e, p)| e * p).collect::<Vec<f64>>())
+        };
+        (0..horizons.len()).map(of_horizon).collect()
     }
 }
 
@@ -90,19 +84,18 @@ pub struct Fitted<M> {
     pub at_bound: Option<&'static str>,
 }
 
-impl FitParams {
+impl<M: Process> Fitted<M> {
     /// Fits a model by maximum likelihood.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for parameters out of range; [`Error::Unfit`] where no time was observed, nobody
-    /// has bought twice, or the likelihood is nowhere finite.
-    pub fn fit<M: Process>(&self, data: &Summaries) -> Result<Fitted<M>, Error> {
-        self.fit_from::<M>(data, &[])
+    /// [`Error::Unfit`] where no time was observed, nobody has bought twice, or the likelihood is nowhere
+    /// finite.
+    pub fn fit(data: &Summaries) -> Result<Self, Error> {
+        Fitted::fit_from(data, &[])
     }
 
-    /// As [`FitParams::fit`], starting from these models, too.
-    pub(crate) fn fit_from<M: Process>(&self, data: &Summaries, near: &[M]) -> Result<Fitted<M>, Error> {
-        self.check()?;
+    /// As [`Fitted::fit`], starting from these models, too.
+    pub(crate) fn fit_from(data: &Summaries, near: &[M]) -> Result<Self, Error> {
         let unfit = |reason: &str| Error::Unfit { model: M::NAME, reason: reason.to_owned() };
         let (weeks, purchases) = (data.exposure_weeks(), data.repeat_purchases());
         if weeks <= 0.0 {
@@ -114,63 +107,21 @@ impl FitParams {
         let near = near.iter().map(M::values);
         let starts: Vec<Vec<f64>> =
             near.chain(M::starts(purchases / weeks, weeks / data.customers())).map(|v| logs(&v)).collect();
-        let maximum = self.maximise(
+        let maximum = maximise(
             |theta| M::from_values(&exps(theta)).score(data),
-            data.thinned(self.subsample)
+            data.thinned(SUBSAMPLE)
                 .as_ref()
                 .map(|few| move |theta: &[f64]| M::from_values(&exps(theta)).score(few)),
             &starts,
             data.customers(),
         );
         let maximum = maximum.ok_or_else(|| unfit("its likelihood is not finite for these customers"))?;
-        Ok(self.fitted(maximum))
+        Ok(Fitted::at(maximum))
     }
 
-    /// Climbs from every start, on the few if there are few, and from the best end on all.
-    pub(crate) fn maximise<F, G>(
-        &self,
-        all: F,
-        few: Option<G>,
-        starts: &[Vec<f64>],
-        n: f64,
-    ) -> Option<Maximum>
-    where
-        F: Fn(&[f64]) -> Score,
-        G: Fn(&[f64]) -> Score,
-    {
-        let search = self.search();
-        let coarse = Search { tolerance: 1e-6, ..search };
-        let ends = starts.iter().filter_map(|start| match &few {
-            Some(few) => coarse.climb(few, start, n),
-            None => search.climb(&all, start, n),
-        });
-        let best = ends.fold(None, |best: Option<Point>, end| match best {
-            Some(best) if best.score.value >= end.score.value => Some(best),
-            _ => Some(end),
-        })?;
-        let best = if few.is_some() { search.climb(&all, &best.theta, n)? } else { best };
-        Some(search.sharpen(&all, best))
-    }
-
-    /// The limits of a search.
-    pub(crate) fn search(&self) -> Search {
-        Search { bound: self.bound, max_iterations: self.max_iterations, tolerance: 1e-7 }
-    }
-
-    /// Refuses parameters that no search can use.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        let bound = (2.0..=40.0).contains(&self.bound);
-        if self.subsample == 0 || self.max_iterations == 0 || !bound {
-            let what = "a fit needs a subsample and iterations of at least 1, and a bound of 2 to 40";
-            return Err(Error::Invalid(what.to_owned()));
-        }
-        Ok(())
-    }
-
-    fn fitted<M: Process>(&self, maximum: Maximum) -> Fitted<M> {
+    fn at(maximum: Maximum) -> Self {
         let Maximum { point, covariance, promise } = maximum;
-        let search = self.search();
-        let at_bound = point.theta.iter().position(|&t| search.at_bound(t)).map(|i| M::PARAMETERS[i]);
+        let at_bound = point.theta.iter().position(|&t| SEARCH.at_bound(t)).map(|i| M::PARAMETERS[i]);
         let covariance = identified(covariance).filter(|_| at_bound.is_none());
         let values = exps(&point.theta);
         let errors = covariance.as_ref().map(|c| (0..c.len()).map(|i| values[i] * c[i][i].sqrt()).collect());
@@ -183,6 +134,25 @@ impl FitParams {
             at_bound,
         }
     }
+}
+
+/// Climbs from every start, on the few if there are few, and from the best end on all.
+pub(crate) fn maximise<F, G>(all: F, few: Option<G>, starts: &[Vec<f64>], n: f64) -> Option<Maximum>
+where
+    F: Fn(&[f64]) -> Score,
+    G: Fn(&[f64]) -> Score,
+{
+    let coarse = Search { tolerance: 1e-6, ..SEARCH };
+    let ends = starts.iter().filter_map(|start| match &few {
+        Some(few) => coarse.climb(few, start, n),
+        None => SEARCH.climb(&all, start, n),
+    });
+    let best = ends.fold(None, |best: Option<Point>, end| match best {
+        Some(best) if best.score.value >= end.score.value => Some(best),
+        _ => Some(end),
+    })?;
+    let best = if few.is_some() { SEARCH.climb(&all, &best.theta, n)? } else { best };
+    Some(SEARCH.sharpen(&all, best))
 }
 
 /// Drops a covariance that says next to nothing of some parameter.
@@ -201,24 +171,4 @@ pub(crate) fn exps(theta: &[f64]) -> Vec<f64> {
 /// A log-likelihood with its gradient, from the sums of value and natural partial derivatives.
 pub(crate) fn score_of(sums: &[f64], values: &[f64]) -> Score {
     Score { value: sums[0], gradient: sums[1..].iter().zip(values).map(|(slope, v)| slope * v).collect() }
-}
-
-/// Expected purchases by horizon and unique row.
-pub(crate) fn expected_by_row<M: Process>(model: &M, data: &Summaries, horizons: &[f64]) -> Vec<Vec<f64>> {
-    let p_alive = model.p_alive_by_row(data);
-    // Rows of the same (x, T) stand side by side and share what the living will buy.
-    let shared: Vec<_> = data.rows.chunk_by(|a, b| (a.x, a.t) == (b.x, b.t)).collect();
-    let alive: Vec<Vec<f64>> = shared
-        .par_iter()
-        .with_min_len(16)
-        .map(|rows| {
-            let (x, t) = (data.frequencies[rows[0].x as usize], data.ages[rows[0].t as usize]);
-            model.expected_alive(x, t, horizons)
-        })
-        .collect();
-    let of_horizon = |h: usize| {
-        let repeated = shared.iter().zip(&alive).flat_map(|(rows, e)| std::iter::repeat_n(e[h], rows.len()));
-        repeated.zip(&p_alive).map(|(e, p)| e * p).collect()
-    };
-    (0..horizons.len()).map(of_horizon).collect()
 }

@@ -2,11 +2,10 @@
 //! fitted.
 
 use super::gamma_gamma::{FittedSpend, GammaGamma, Spend};
-use super::process::FitParams;
 use super::summary::History;
 use crate::Error;
 
-/// How the value of a purchase is foreseen.
+/// How the value of a purchase is predicted.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OrderValue {
     /// By the Gamma–Gamma model.
@@ -25,12 +24,12 @@ impl OrderValue {
     ///
     /// # Errors
     /// [`Error::Empty`] without any history; [`Error::Invalid`] for amounts that are not finite.
-    pub fn fit(params: &FitParams, histories: &[History]) -> Result<Self, Error> {
+    pub fn fit(histories: &[History]) -> Result<Self, Error> {
         if histories.is_empty() {
             return Err(Error::Empty("there are no customers".to_owned()));
         }
         let spend: Vec<Spend> = histories.iter().map(spend_of).collect();
-        match GammaGamma::fit(params, &spend) {
+        match GammaGamma::fit(&spend) {
             Ok(fitted) => Ok(OrderValue::GammaGamma(fitted)),
             Err(invalid @ Error::Invalid(_)) => Err(invalid),
             Err(reason) => {
@@ -63,6 +62,6 @@ impl OrderValue {
 }
 
 /// The part of a history that says what a purchase costs.
-pub fn spend_of(history: &History) -> Spend {
+pub(crate) fn spend_of(history: &History) -> Spend {
     Spend { x: history.frequency, mean: history.monetary_value }
 }

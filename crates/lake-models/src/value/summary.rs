@@ -165,11 +165,6 @@ impl Summaries {
         self.customers
     }
 
-    /// Number of distinct (x, t_x, T).
-    pub fn unique(&self) -> usize {
-        self.rows.len()
-    }
-
     /// Repeat purchases of all customers, Σx.
     pub fn repeat_purchases(&self) -> f64 {
         self.rows.iter().map(|r| r.weight * f64::from(self.frequencies[r.x as usize])).sum()

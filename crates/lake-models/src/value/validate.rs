@@ -1,14 +1,13 @@
 //! How good predictions are on customers' later purchases: general measures, and the split that they are
 //! taken on.
 
-use super::choose::{ModelChoice, Purchases};
-use super::process::FitParams;
+use super::choose::{Holdout, ModelChoice};
 use super::spend::{OrderValue, spend_of};
 use super::summary::{Customer, DAYS_PER_WEEK, History, PurchaseDay, Summaries};
 use crate::Error;
 
 /// The frequency from which customers share the last bucket.
-pub const LAST_BUCKET: u32 = 7;
+const LAST_BUCKET: u32 = 7;
 
 /// How far predictions lie from what came, and how well they order customers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,9 +18,11 @@ pub struct Accuracy {
     pub rmse: f64,
     /// (Σ predicted − Σ actual) / Σ actual, in percent; `None` where nothing came.
     pub total_error_pct: Option<f64>,
-    /// See [`gini`].
+    /// The normalised Gini coefficient of their order: 1 for the perfect one, 0 for chance, −1 for its
+    /// reverse; `None` where all actual values are equal.
     pub gini: Option<f64>,
-    /// See [`top_decile_lift`].
+    /// What the tenth of customers with the highest prediction brought, as a multiple of a tenth of all; `None`
+    /// where nothing came.
     pub top_decile_lift: Option<f64>,
 }
 
@@ -63,12 +64,12 @@ fn check(predicted: &[f64], actual: &[f64]) -> Result<(), Error> {
     }
 }
 
-/// The normalised Gini coefficient of an order: 1 for the perfect one, 0 for chance, −1 for its reverse.
+/// The normalised Gini coefficient of an order.
 ///
 /// The area between the diagonal and the concentration curve (share of `actual` against share of customers,
 /// from the highest `predicted` down), divided by that of the perfect order. Customers of equal prediction
-/// share what they brought. `None` where all actual values are equal.
-pub fn gini(predicted: &[f64], actual: &[f64]) -> Option<f64> {
+/// share what they brought.
+fn gini(predicted: &[f64], actual: &[f64]) -> Option<f64> {
     let perfect = concentration(actual, actual)?;
     let gini = concentration(predicted, actual)? / perfect;
     (perfect > 1e-12).then_some(gini)
@@ -91,8 +92,8 @@ fn concentration(predicted: &[f64], actual: &[f64]) -> Option<f64> {
 /// tenth.
 ///
 /// Where a tenth cuts through customers of equal prediction, or through a customer, it takes its part of
-/// them. `None` where nothing came.
-pub fn top_decile_lift(predicted: &[f64], actual: &[f64]) -> Option<f64> {
+/// them.
+fn top_decile_lift(predicted: &[f64], actual: &[f64]) -> Option<f64> {
     let total: f64 = actual.iter().sum();
     let mut room = actual.len() as f64 / 10.0;
     let mut brought = 0.0;
@@ -115,7 +116,7 @@ fn steps(predicted: &[f64], actual: &[f64]) -> Vec<(f64, f64)> {
 /// The customers of one calibration frequency.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bucket {
-    /// Repeat purchases in calibration; [`LAST_BUCKET`] stands for that and more.
+    /// Repeat purchases in calibration; the last bucket's, 7, stands for that and more.
     pub frequency: u32,
     /// How many customers.
     pub customers: usize,
@@ -126,7 +127,7 @@ pub struct Bucket {
 }
 
 /// Sums predictions and actual values by frequency 0, 1, … 7+; buckets without customers stay, at 0.
-pub fn by_frequency(frequency: &[u32], predicted: &[f64], actual: &[f64]) -> Vec<Bucket> {
+fn by_frequency(frequency: &[u32], predicted: &[f64], actual: &[f64]) -> Vec<Bucket> {
     let empty = |frequency| Bucket { frequency, customers: 0, expected: 0.0, actual: 0.0 };
     let mut buckets: Vec<Bucket> = (0..=LAST_BUCKET).map(empty).collect();
     for ((x, p), a) in frequency.iter().zip(predicted).zip(actual) {
@@ -139,16 +140,16 @@ pub fn by_frequency(frequency: &[u32], predicted: &[f64], actual: &[f64]) -> Vec
 }
 
 /// The customers first seen before a day, and what they did from then on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Split {
-    /// First day of the holdout.
-    pub cut: i32,
+#[derive(Debug)]
+pub(crate) struct Split {
     /// Days of the holdout.
     pub holdout_days: i32,
     /// Histories at the end of calibration.
     pub calibration: Vec<History>,
     /// Histories of the same customers at the end of the holdout.
     pub extended: Vec<History>,
+    /// Both as the purchase models read them.
+    summaries: [Summaries; 2],
 }
 
 /// The first day of the holdout where calibration takes this share of the days from `first_day` to `as_of`.
@@ -176,7 +177,9 @@ impl Split {
             return Err(Error::Invalid("two views of different customers".to_owned()));
         }
         if cut >= as_of {
-            return Err(Error::Invalid(format!("the holdout from day {cut} ends before day {as_of}")));
+            return Err(Error::Empty(
+                "the history is too short to be parted into calibration and holdout".into(),
+            ));
         }
         let (mut calibration, mut extended) = (Vec::new(), Vec::new());
         for (then, now) in known_then.iter().zip(known_now) {
@@ -190,17 +193,16 @@ impl Split {
         if calibration.is_empty() {
             return Err(Error::Empty(format!("no customer bought before day {cut}")));
         }
-        Ok(Split { cut, holdout_days: as_of - cut, calibration, extended })
-    }
-
-    /// Summaries at the end of calibration and of the holdout.
-    ///
-    /// # Errors
-    /// As [`Summaries::new`].
-    pub fn summaries(&self) -> Result<(Summaries, Summaries), Error> {
         let weeks =
             |h: &[History]| Summaries::new(&h.iter().map(History::customer).collect::<Vec<Customer>>());
-        Ok((weeks(&self.calibration)?, weeks(&self.extended)?))
+        let summaries = [weeks(&calibration)?, weeks(&extended)?];
+        Ok(Split { holdout_days: as_of - cut, calibration, extended, summaries })
+    }
+
+    /// What models are chosen by.
+    pub fn holdout(&self) -> Holdout<'_> {
+        let [calibration, extended] = &self.summaries;
+        Holdout { calibration, extended }
     }
 
     /// Purchase days in the holdout, customer by customer.
@@ -235,10 +237,6 @@ impl Split {
 /// How the models and the rules of thumb did on the holdout.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Validation {
-    /// First day of the holdout.
-    pub cut: i32,
-    /// Days of the holdout.
-    pub holdout_days: i32,
     /// Customers first seen in calibration.
     pub customers: usize,
     /// The purchase model, fitted to calibration alone, and the model of order value.
@@ -249,9 +247,10 @@ pub struct Validation {
     pub purchases: Accuracy,
     /// Net spend by the models (expected purchases × expected order value).
     pub spend: Accuracy,
-    /// Net spend by [`Split::simple_rule`]: no amount for a time, so that its order alone says something.
+    /// Net spend by `clv_simple` at the end of calibration, in purchase days and net spend: no amount for a
+    /// time, so that its order alone says something.
     pub clv_simple: Accuracy,
-    /// Net spend by [`Split::naive_rule`].
+    /// Net spend by `clv_naive_365` at the end of calibration, in net spend, for the days of the holdout.
     pub clv_naive: Accuracy,
 }
 
@@ -260,19 +259,17 @@ impl Validation {
     ///
     /// # Errors
     /// As [`ModelChoice::fit`] and [`OrderValue::fit`], on calibration.
-    pub fn new(params: &FitParams, model: ModelChoice, split: &Split) -> Result<Self, Error> {
-        let (calibration, _) = split.summaries()?;
-        let purchases: Purchases = model.fit(params, &calibration, None)?.purchases;
-        let value = OrderValue::fit(params, &split.calibration)?;
+    pub(crate) fn new(model: ModelChoice, split: &Split) -> Result<Self, Error> {
+        let Holdout { calibration, .. } = split.holdout();
+        let purchases = model.fit(calibration, None)?.purchases;
+        let value = OrderValue::fit(&split.calibration)?;
         let weeks = f64::from(split.holdout_days) / DAYS_PER_WEEK;
-        let expected = purchases.expected_purchases(&calibration, &[weeks]).concat();
+        let expected = purchases.expected_purchases(calibration, &[weeks]).concat();
         let money = |(h, e): (&History, &f64)| e * value.expected(spend_of(h));
         let money: Vec<f64> = split.calibration.iter().zip(&expected).map(money).collect();
         let (actual, spent) = (split.actual_purchases(), split.actual_spend());
         let frequency: Vec<u32> = split.calibration.iter().map(|h| h.frequency).collect();
         Ok(Validation {
-            cut: split.cut,
-            holdout_days: split.holdout_days,
             customers: split.calibration.len(),
             models: [purchases.name(), value.name()],
             buckets: by_frequency(&frequency, &expected, &actual),

@@ -34,7 +34,10 @@ fn nobody() {
 #[test]
 fn one_customer() {
     assert_eq!(names(&[bought(&[(0, 5.0)])]), ("poisson", "mean_spend"));
-    assert_eq!(names(&[bought(&[(0, 5.0), (20, 7.0), (60, 6.0)])]).1, "mean_spend");
+    let estimate = estimate(&[bought(&[(0, 5.0), (20, 7.0), (60, 6.0)])]).unwrap();
+    let OrderValue::Mean { population, reason } = estimate.order_value else { panic!() };
+    let want = "gamma_gamma cannot be fitted: only one customer has bought a second time";
+    assert_eq!((population, reason.as_str()), (6.0, want));
 }
 
 #[test]
@@ -82,12 +85,12 @@ fn only_yesterday() {
 #[test]
 fn no_time_at_all() {
     let data = Summaries::new(&[Customer { x: 0, t_x: 0.0, t: 0.0 }; 3]).unwrap();
-    let message = FitParams::default().fit::<BgNbd>(&data).unwrap_err().to_string();
+    let message = Fitted::<BgNbd>::fit(&data).unwrap_err().to_string();
     assert_eq!(
         message,
         "bg_nbd cannot be fitted: no customer was observed for any time after the first purchase"
     );
-    assert!(ModelChoice::Auto.fit(&FitParams::default(), &data, None).is_err());
+    assert!(ModelChoice::Auto.fit(&data, None).is_err());
 }
 
 #[test]

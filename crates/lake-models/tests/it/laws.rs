@@ -87,7 +87,7 @@ fn values_of_the_cdnow_customers() {
 
 /// Draws average to the expectation that they are draws of.
 #[test]
-fn the_middle_of_the_futures_is_the_expectation() {
+fn the_mean_of_the_futures_is_the_expectation() {
     let all = purchase_days();
     let as_of = 547;
     let histories: Vec<History> = all.iter().filter_map(|d| History::as_of(d, as_of).unwrap()).collect();

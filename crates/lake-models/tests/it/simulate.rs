@@ -21,7 +21,7 @@ pub fn gamma(rng: &mut ChaCha8Rng, shape: f64, rate: f64) -> f64 {
     Gamma::new(shape, 1.0 / rate).unwrap().sample(rng)
 }
 
-/// `n` customers who joined during the first 40 of 80 weeks, and what each bought in the 40 weeks after.
+/// `n` customers who joined during the first 40 of 80 weeks, and what each bought in the 30 weeks after.
 ///
 /// With `daily`, times are whole days.
 pub fn customers(
@@ -51,7 +51,7 @@ pub fn customers(
             let (mut x, mut t_x, mut later, mut now, mut day) = (0, 0.0, 0.0, 0.0, 0.0);
             while alive {
                 now += gaps.sample(&mut rng);
-                if now > end.min(t + 40.0) {
+                if now > end.min(t + 30.0) {
                     break;
                 }
                 alive = rng.random::<f64>() >= p;

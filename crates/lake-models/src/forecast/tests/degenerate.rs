@@ -93,7 +93,7 @@ fn any_input_gives_numbers() {
             for s in &mut input.series {
                 (0..days as usize).filter(|i| !input.traded[*i]).for_each(|i| s.values[i] = 0.0);
             }
-            let few = Params { horizon: 9, origins: 2, step: 5, min_training: 15, min_weeks: 3 };
+            let few = Params { horizon: 9, origins: 2 };
             assert_sound(&few.fit(&input).unwrap());
         }
     }

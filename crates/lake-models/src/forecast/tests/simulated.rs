@@ -1,6 +1,7 @@
 //! Shops with a known law, which the forecasts must recover.
 
-use super::super::{Input, Kind, Params, iso_weekday};
+use super::super::calendar::iso_weekday;
+use super::super::{Input, Kind, Params};
 use super::{
     Chance, DECEMBER_2010, accuracy, assert_coherent, assert_sound, chosen, every_day, part, quick, series,
 };
@@ -46,7 +47,7 @@ fn a_steady_week_is_recovered_at_the_theoretical_error() {
 #[test]
 fn growth_is_followed() {
     let input = shop(330, 0.004, 3.0);
-    let forecasts = Params { origins: 4, ..Params::default() }.fit(&input).unwrap();
+    let forecasts = Params::default().fit(&input).unwrap();
     let naive = accuracy(&forecasts, "sales", "seasonal_naive").mase.unwrap();
     assert!(chosen(&forecasts, "sales").mase.unwrap() < 0.5 * naive);
     for row in forecasts.forecast.iter().filter(|row| row.kind == Kind::Forecast) {

@@ -64,12 +64,3 @@ fn likelihood_and_p_alive_are_those_of_the_papers() {
         close(model(v, early).p_alive_by_row(&data)[0], p_alive, 1e-10);
     }
 }
-
-#[test]
-fn new_customers_of_the_mbg_may_leave_at_once() {
-    let m = MbgNbd { r: 0.5, alpha: 6.0, a: 0.9, b: 1.6 };
-    // Far fewer opportunities than purchases: E[X(t)] → b/(a+b) · r t/α as t → 0.
-    close(m.expected_new(1e-7), 1.6 / 2.5 * 0.5 / 6.0 * 1e-7, 1e-6);
-    let bg = BgNbd { r: 0.5, alpha: 6.0, a: 0.9, b: 1.6 };
-    close(bg.expected_new(1e-7), 0.5 / 6.0 * 1e-7, 1e-6);
-}

@@ -1,4 +1,4 @@
-//! Quantiles and the worth of money over time.
+//! Quantiles and discounting.
 
 use super::*;
 
@@ -12,10 +12,10 @@ fn quantiles_lie_between_order_statistics() {
 
 #[test]
 fn money_is_worth_the_mean_of_its_months() {
-    let worth = Worth::new(&ClvParams::default());
+    let discounting = Discounting::new(&ClvParams::default());
     let all = (1..=12).map(|k| 1.01_f64.powi(-k)).sum::<f64>() / 12.0;
-    assert!((worth.mean_until(worth.weeks) - all).abs() < 1e-12);
-    assert_eq!(worth.mean_until(0.0), 1.01_f64.powi(-1));
+    assert!((discounting.mean_until(discounting.weeks) - all).abs() < 1e-12);
+    assert_eq!(discounting.mean_until(0.0), 1.01_f64.powi(-1));
     let half = (1.5 / 1.01 - 0.5 / 1.01 + 0.5 * 1.01_f64.powi(-2)) / 1.5;
-    assert!((worth.mean_until(1.5 * worth.month) - half).abs() < 1e-12);
+    assert!((discounting.mean_until(1.5 * MONTH_WEEKS) - half).abs() < 1e-12);
 }
