@@ -8,5 +8,7 @@ pub mod special;
 pub mod optimise;
 pub mod value;
 pub mod forecast;
+pub mod segment;
+pub mod recommend;
 
 pub use error::Error;
