@@ -12,8 +12,8 @@ with
 last_hours as (
     select
         invoice_date as traded_date,
-        max(hour) as last_hour
-    from silver.transactions
+        max(last_hour) as last_hour
+    from silver.invoices
     group by invoice_date
 ),
 

@@ -1,6 +1,7 @@
 -- Every invoice with its lines added up, by day, customer and country.
 --
--- Sums only: those of the new lines are added to those of the lines before.
+-- Sums and a maximum only: those of the new lines are added to those of the lines
+-- before.
 --
 -- writes: full
 with
@@ -24,7 +25,8 @@ new_invoices as (
             where kind <> 'adjustment'
             and not (kind in ('sale', 'return') and line_class = 'product')
         ) as other_charges,
-        sum(line_amount) filter (where kind = 'adjustment') as adjustments
+        sum(line_amount) filter (where kind = 'adjustment') as adjustments,
+        max(hour) as last_hour
     from new.silver.transactions
     group by invoice_no, invoice_date, customer_id, country, kind
 ),
@@ -46,6 +48,7 @@ select
     cast(coalesce(sum(gross_revenue), 0) as decimal(28, 4)) as gross_revenue,
     cast(coalesce(sum(returns_amount), 0) as decimal(28, 4)) as returns_amount,
     cast(coalesce(sum(other_charges), 0) as decimal(28, 4)) as other_charges,
-    cast(coalesce(sum(adjustments), 0) as decimal(28, 4)) as adjustments
+    cast(coalesce(sum(adjustments), 0) as decimal(28, 4)) as adjustments,
+    cast(max(last_hour) as int) as last_hour
 from all_invoices
 group by invoice_no, invoice_date, customer_id, country, kind

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, AsArray, Int64Builder, ListArray, StructArray};
+use datafusion::arrow::array::{Array, AsArray, Int64Builder, ListArray, StructArray, UInt64Builder};
 use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{cast, take};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type};
-use datafusion::common::{Result, exec_err};
+use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-/// A pile of what was given: a list of quantities in the order of events, a positive one laid upon it, a
-/// negative one taken off it from the top.
+/// A pile of what was given: a list of structs in the order of events, each with a `quantity`, which is laid upon
+/// the pile when it is positive, and taken off it from the top when it is negative.
 ///
-/// Gives, for each negative quantity in turn, what it took from which: a list of `taker` and `giver`, places in
-/// the list from 1, and `quantity`. What the pile did not hold has no giver.
+/// Gives, for each negative quantity in turn, what it took from which: a list of `taker` and `giver`, elements of
+/// the list as they are, and `quantity`. What the pile did not hold has no giver.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct MatchLastInFirstOut {
     signature: Signature,
@@ -59,16 +59,16 @@ fn matches(quantities: impl Iterator<Item = Option<i64>>) -> Vec<Match> {
     matches
 }
 
-fn fields() -> Fields {
+fn fields(line: &DataType) -> Fields {
     Fields::from(vec![
-        Field::new("taker", DataType::Int64, false),
-        Field::new("giver", DataType::Int64, true),
+        Field::new("taker", line.clone(), true),
+        Field::new("giver", line.clone(), true),
         Field::new("quantity", DataType::Int64, false),
     ])
 }
 
-fn element() -> FieldRef {
-    Arc::new(Field::new_list_field(DataType::Struct(fields()), true))
+fn element(line: &DataType) -> FieldRef {
+    Arc::new(Field::new_list_field(DataType::Struct(fields(line)), true))
 }
 
 impl ScalarUDFImpl for MatchLastInFirstOut {
@@ -80,40 +80,48 @@ impl ScalarUDFImpl for MatchLastInFirstOut {
         &self.signature
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::List(element()))
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        match &types[0] {
+            DataType::List(line) if matches!(line.data_type(), DataType::Struct(_)) => {
+                Ok(DataType::List(element(line.data_type())))
+            }
+            other => plan_err!("{} takes a list of structs, not {other}", self.name()),
+        }
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let integers = DataType::List(Arc::new(Field::new_list_field(DataType::Int64, true)));
-        let Ok(lists) = cast(&arrays[0], &integers) else {
-            return exec_err!("{} takes a list of quantities, not {}", self.name(), arrays[0].data_type());
+        let lists = arrays[0].as_list::<i32>();
+        let lines = lists.values();
+        let Some(quantities) = lines.as_struct().column_by_name("quantity") else {
+            return exec_err!("{} takes structs with a field `quantity`", self.name());
         };
-        let place = |place: usize| i64::try_from(place + 1).unwrap_or(i64::MAX);
-        let (mut takers, mut givers, mut quantities) =
-            (Int64Builder::new(), Int64Builder::new(), Int64Builder::new());
+        let quantities = cast(quantities, &DataType::Int64)?;
+        let quantities = quantities.as_primitive::<Int64Type>();
+        let (mut takers, mut givers, mut taken) =
+            (UInt64Builder::new(), UInt64Builder::new(), Int64Builder::new());
         let mut lengths = Vec::with_capacity(lists.len());
-        for list in lists.as_list::<i32>().iter() {
-            let matches = match &list {
-                Some(list) => matches(list.as_primitive::<Int64Type>().iter()),
-                None => Vec::new(),
+        for (row, ends) in lists.value_offsets().windows(2).enumerate() {
+            let (start, end) = (ends[0] as usize, ends[1] as usize);
+            let matches = match lists.is_valid(row) {
+                true => matches(quantities.slice(start, end - start).iter()),
+                false => Vec::new(),
             };
             lengths.push(matches.len());
             for Match { taker, giver, quantity } in matches {
-                takers.append_value(place(taker));
-                givers.append_option(giver.map(place));
-                quantities.append_value(quantity);
+                takers.append_value((start + taker) as u64);
+                givers.append_option(giver.map(|giver| (start + giver) as u64));
+                taken.append_value(quantity);
             }
         }
         let columns = vec![
-            Arc::new(takers.finish()) as _,
-            Arc::new(givers.finish()) as _,
-            Arc::new(quantities.finish()) as _,
+            take(lines, &takers.finish(), None)?,
+            take(lines, &givers.finish(), None)?,
+            Arc::new(taken.finish()) as _,
         ];
-        let matches = StructArray::try_new(fields(), columns, None)?;
+        let matches = StructArray::try_new(fields(lines.data_type()), columns, None)?;
         let list = ListArray::try_new(
-            element(),
+            element(lines.data_type()),
             OffsetBuffer::from_lengths(lengths),
             Arc::new(matches),
             lists.nulls().cloned(),
