@@ -13,20 +13,36 @@
 --
 -- writes: full
 with
-customer_days as (
+seen_invoices as (
     select
-        invoices.customer_id as customer_id,
-        invoices.invoice_date as invoice_date,
-        max(customers.as_of) as as_of,
-        max(invoices.invoice_date) filter (where invoices.product_lines > 0)
-            as purchase_date,
-        sum(invoices.units) as units,
-        sum(invoices.gross_revenue - invoices.returns_amount) as net_revenue
+        invoices.*,
+        customers.as_of
     from gold.rfm as customers
     inner join silver.invoices as invoices
         on customers.customer_id = invoices.customer_id
         and invoices.invoice_date < customers.as_of
-    group by invoices.customer_id, invoices.invoice_date
+),
+
+seen_sales as (
+    select
+        lines.*
+    from gold.rfm as customers
+    inner join silver.transactions as lines
+        on customers.customer_id = lines.customer_id
+        and lines.invoice_date < customers.as_of
+    where lines.kind = 'sale' and lines.line_class = 'product'
+),
+
+customer_days as (
+    select
+        customer_id,
+        invoice_date,
+        max(as_of) as as_of,
+        max(invoice_date) filter (where product_lines > 0) as purchase_date,
+        sum(units) as units,
+        sum(gross_revenue - returns_amount) as net_revenue
+    from seen_invoices
+    group by customer_id, invoice_date
 ),
 
 followed_days as (
@@ -85,15 +101,12 @@ followed_histories as (
 -- The country on most of the customer's lines, of any kind, as in silver.customers.
 residences as (
     select
-        invoices.customer_id,
-        invoices.country,
-        sum(invoices.lines) as lines
-    from gold.rfm as customers
-    inner join silver.invoices as invoices
-        on customers.customer_id = invoices.customer_id
-        and invoices.invoice_date < customers.as_of
-    where invoices.country is not null
-    group by invoices.customer_id, invoices.country
+        customer_id,
+        country,
+        sum(lines) as lines
+    from seen_invoices
+    where country is not null
+    group by customer_id, country
 ),
 
 residents as (
@@ -106,13 +119,10 @@ residents as (
 
 returned_invoices as (
     select distinct
-        invoices.customer_id,
-        invoices.invoice_no
-    from gold.rfm as customers
-    inner join silver.invoices as invoices
-        on customers.customer_id = invoices.customer_id
-        and invoices.invoice_date < customers.as_of
-    where invoices.returns_amount > 0
+        customer_id,
+        invoice_no
+    from seen_invoices
+    where returns_amount > 0
 ),
 
 returners as (
@@ -125,13 +135,9 @@ returners as (
 
 bought_products as (
     select distinct
-        lines.customer_id,
-        lines.stock_code
-    from gold.rfm as customers
-    inner join silver.transactions as lines
-        on customers.customer_id = lines.customer_id
-        and lines.invoice_date < customers.as_of
-    where lines.kind = 'sale' and lines.line_class = 'product'
+        customer_id,
+        stock_code
+    from seen_sales
 ),
 
 choosers as (
@@ -144,14 +150,10 @@ choosers as (
 
 orders as (
     select
-        lines.customer_id,
-        min(lines.invoiced_at) as ordered_at
-    from gold.rfm as customers
-    inner join silver.transactions as lines
-        on customers.customer_id = lines.customer_id
-        and lines.invoice_date < customers.as_of
-    where lines.kind = 'sale' and lines.line_class = 'product'
-    group by lines.customer_id, lines.invoice_no
+        customer_id,
+        min(invoiced_at) as ordered_at
+    from seen_sales
+    group by customer_id, invoice_no
 ),
 
 order_hours as (

@@ -12,6 +12,10 @@ pub struct Models {
     pub customer_value: CustomerValue,
     /// How much will be sold.
     pub forecast: Forecast,
+    /// Which customers are alike.
+    pub segments: Segments,
+    /// What to offer whom.
+    pub recommendations: Recommendations,
 }
 
 /// Parameters of the customers' value.
@@ -42,15 +46,56 @@ pub struct Forecast {
     pub origins: u32,
 }
 
+/// Parameters of the customers' segments.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Segments {
+    /// How customers are grouped.
+    pub algorithm: String,
+    /// The number of segments; 0 chooses it.
+    pub clusters: u32,
+    /// The largest number that is tried.
+    pub largest: u32,
+    /// The least share of customers of the smallest segment.
+    pub least_share: f64,
+    /// The share of customers that are flagged as outliers.
+    pub contamination: f64,
+    /// The share of variance that the components keep.
+    pub variance: f64,
+    /// The distance of neighbours, of `dbscan`.
+    pub radius: f64,
+    /// How many neighbours make a dense place, of `dbscan`.
+    pub neighbours: u32,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// Parameters of the recommendations.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recommendations {
+    /// `auto`, or what is offered by.
+    pub algorithm: String,
+    /// The days at the end that candidates are judged on.
+    pub holdout_days: u32,
+    /// The ridge of `ease`.
+    pub ridge: f64,
+}
+
 impl Models {
     /// The values a type alone does not bound.
     pub(super) fn check(&self) -> Result<()> {
         let CustomerValue { model, calibration_share, months, discount_rate, draws, .. } =
             &self.customer_value;
-        let known = ["auto", "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd"];
-        if !known.contains(&model.as_str()) {
-            let error = Error::invalid(format!("setting `models.customer_value.model` cannot be `{model}`"));
-            return Err(super::with_nearest(error, model, known.into_iter()));
+        let Segments { clusters, largest, least_share, contamination, variance, radius, neighbours, .. } =
+            &self.segments;
+        one_of("customer_value.model", model, &["auto", "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd"])?;
+        one_of("segments.algorithm", &self.segments.algorithm, &["kmeans", "gaussian_mixture", "dbscan"])?;
+        let offered_by = &self.recommendations.algorithm;
+        one_of("recommendations.algorithm", offered_by, &["auto", "cosine", "ease", "popularity"])?;
+        if *clusters == 1 {
+            return Err(Error::invalid("setting `models.segments.clusters` cannot be 1")
+                .hint("one segment is no segmentation: name 2 or more, or 0 to have the number chosen"));
         }
         let within = |key: &str, value: f64, from: f64, to: f64| {
             if value >= from && value <= to {
@@ -63,6 +108,25 @@ impl Models {
         within("customer_value.discount_rate", *discount_rate, 0.0, 1.0)?;
         within("customer_value.draws", f64::from(*draws), 20.0, 10_000.0)?;
         within("forecast.horizon_days", f64::from(self.forecast.horizon_days), 1.0, 366.0)?;
-        within("forecast.origins", f64::from(self.forecast.origins), 2.0, 52.0)
+        within("forecast.origins", f64::from(self.forecast.origins), 4.0, 52.0)?;
+        within("segments.clusters", f64::from(*clusters), 0.0, 100.0)?;
+        within("segments.largest", f64::from(*largest), 2.0, 100.0)?;
+        within("segments.least_share", *least_share, 0.0, 0.5)?;
+        within("segments.contamination", *contamination, 0.0, 0.5)?;
+        within("segments.variance", *variance, 0.5, 1.0)?;
+        within("segments.radius", *radius, 1e-6, 1e6)?;
+        within("segments.neighbours", f64::from(*neighbours), 2.0, 1e6)?;
+        let Recommendations { holdout_days, ridge, .. } = &self.recommendations;
+        within("recommendations.holdout_days", f64::from(*holdout_days), 1.0, 366.0)?;
+        within("recommendations.ridge", *ridge, 1e-6, 1e9)
     }
+}
+
+/// A setting must be one of the words that are known for it.
+fn one_of(key: &str, value: &str, known: &[&str]) -> Result<()> {
+    if known.contains(&value) {
+        return Ok(());
+    }
+    let error = Error::invalid(format!("setting `models.{key}` cannot be `{value}`"));
+    Err(super::with_nearest(error, value, known.iter().copied()))
 }

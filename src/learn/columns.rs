@@ -86,6 +86,11 @@ pub(super) fn part(
     RecordBatch::try_new(schema.clone(), all.collect()).map_err(|e| Error::internal(e.to_string()))
 }
 
+/// A column of texts.
+pub(super) fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
+    Arc::new(StringViewArray::from_iter_values(values))
+}
+
 /// The rows of all kinds.
 pub(super) fn parts(schema: &SchemaRef, parts: &[RecordBatch]) -> Result<RecordBatch> {
     concat_batches(schema, parts).map_err(|e| Error::internal(e.to_string()))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringViewArray};
+use datafusion::arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use lake_models::Error as Unfit;
 use lake_models::value::{
@@ -11,16 +11,13 @@ use lake_models::value::{
     PurchaseDays, Validation, ValueParams, calibration_end,
 };
 
-use super::columns::{Columns, date, part, parts, schema, schema_of_parts};
+use super::columns::{Columns, date, part, parts, schema, schema_of_parts, texts};
 use super::{Learned, Metric, ModelRecord, Verdict};
 use crate::config;
 use crate::error::{Error, Result};
 
 /// Grows whenever the same rows and parameters give something else.
 pub(super) const VERSION: u32 = 1;
-
-/// The days for which expected purchases are told.
-const HORIZONS: [u32; 3] = [30, 90, 365];
 
 /// One row for each amount that a purchase day of a customer is made of, and the day from which it is known: its
 /// own for sales, that of the return for what is given back of them.
@@ -75,9 +72,7 @@ pub(super) fn learn(parameters: &config::CustomerValue, rows: &RecordBatch) -> R
     let estimate = match params(parameters).estimate(input) {
         Ok(estimate) => estimate,
         Err(nothing @ (Unfit::Empty(_) | Unfit::Unfit { .. })) => {
-            let record =
-                ModelRecord { algorithm: "none".into(), reason: nothing.to_string(), ..Default::default() };
-            return Ok(Learned { rows: RecordBatch::new_empty(schema), record });
+            return Ok(Learned::nothing(schema, rows, nothing.to_string()));
         }
         Err(error) => return Err(Error::data(format!("customers' value: {error}"))),
     };
@@ -103,11 +98,8 @@ fn params(parameters: &config::CustomerValue) -> ValueParams {
             monthly_discount_rate: parameters.discount_rate,
             draws: parameters.draws,
             seed: parameters.seed,
-            ..Default::default()
         },
         calibration_share: parameters.calibration_share,
-        horizons_days: HORIZONS.to_vec(),
-        ..Default::default()
     }
 }
 
@@ -172,9 +164,9 @@ fn customer_rows(schema: &SchemaRef, customers: &[i64], estimate: &Estimate) -> 
         ("age_days", count(&|(_, c)| i64::from(c.history.age_days))),
         ("monetary_value", number(&|c| Some(c.history.monetary_value))),
         ("p_alive", number(&|c| c.p_alive)),
-        ("expected_purchases_30d", number(&|c| c.expected_purchases.first().copied())),
-        ("expected_purchases_90d", number(&|c| c.expected_purchases.get(1).copied())),
-        ("expected_purchases_365d", number(&|c| c.expected_purchases.get(2).copied())),
+        ("expected_purchases_30d", number(&|c| Some(c.expected_purchases[0]))),
+        ("expected_purchases_90d", number(&|c| Some(c.expected_purchases[1]))),
+        ("expected_purchases_365d", number(&|c| Some(c.expected_purchases[2]))),
         ("expected_order_value", number(&|c| Some(c.expected_order_value))),
         ("clv", number(&|c| Some(c.clv))),
         ("clv_p05", number(&|c| Some(c.clv_interval[0]))),
@@ -234,10 +226,6 @@ fn accuracy_rows(schema: &SchemaRef, validation: &Validation) -> Result<RecordBa
     part(schema, "accuracy", methods.len(), columns)
 }
 
-fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
-    Arc::new(StringViewArray::from_iter_values(values))
-}
-
 /// The gate: on the holdout, spend is foreseen at least as well as by either rule of thumb. Where there is no
 /// holdout to judge by, the record says so.
 fn record(
@@ -264,18 +252,27 @@ fn record(
     }
     let named = |model: &str, parameter: &Parameter| {
         let error = parameter.standard_error.map_or(String::new(), |error| format!(" ± {error:.4}"));
-        (format!("{model}.{}", parameter.name), format!("{:.6}{error}", parameter.value))
+        (format!("{model}.{}", parameter.name), format!("{}{error}", parameter.value))
     };
     let of_candidates = choice
         .candidates
         .iter()
         .flat_map(|candidate| candidate.parameters.iter().map(|parameter| named(candidate.name, parameter)));
     let mut fitted: BTreeMap<String, String> = of_candidates.collect();
-    if let OrderValue::GammaGamma(spend) = &estimate.order_value {
-        let letters = [("p", spend.model.p), ("q", spend.model.q), ("v", spend.model.v)];
-        fitted
-            .extend(letters.map(|(letter, value)| (format!("gamma_gamma.{letter}"), format!("{value:.6}"))));
+    let used = choice.purchases.parameters();
+    fitted.extend(used.iter().map(|parameter| named(choice.purchases.name(), parameter)));
+    match &estimate.order_value {
+        OrderValue::GammaGamma(spend) => {
+            fitted.extend(spend.parameters().iter().map(|parameter| named("gamma_gamma", parameter)));
+        }
+        OrderValue::Mean { reason, .. } => reasons.push(reason.clone()),
     }
+    fitted.extend([
+        ("setting months".to_string(), parameters.months.to_string()),
+        ("setting discount_rate".into(), parameters.discount_rate.to_string()),
+        ("setting draws".into(), parameters.draws.to_string()),
+        ("setting calibration_share".into(), parameters.calibration_share.to_string()),
+    ]);
     let first_day = history.days.iter().flatten().map(|day| day.day).min();
     ModelRecord {
         algorithm: format!("{} and {}", choice.purchases.name(), estimate.order_value.name()),

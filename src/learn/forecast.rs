@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringViewArray,
+    Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch,
 };
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use lake_models::forecast::{AccuracyRow, BacktestRow, ForecastRow, Forecasts, Input, Params, Series};
 
-use super::columns::{Columns, date, part, parts, schema, schema_of_parts};
+use super::columns::{Columns, date, part, parts, schema, schema_of_parts, texts};
 use super::{Learned, Metric, ModelRecord, Verdict};
 use crate::config;
 use crate::error::{Error, Result};
@@ -59,13 +59,8 @@ pub(super) fn output() -> SchemaRef {
 
 pub(super) fn learn(parameters: &config::Forecast, rows: &RecordBatch) -> Result<Learned> {
     let input = read(rows)?;
-    let params = Params {
-        horizon: parameters.horizon_days as usize,
-        origins: parameters.origins as usize,
-        step: parameters.horizon_days as usize,
-        ..Params::default()
-    };
-    let forecasts = params.fit(&input).map_err(|e| Error::data(e.to_string()))?;
+    let (horizon, origins) = (parameters.horizon_days as usize, parameters.origins as usize);
+    let forecasts = Params { horizon, origins }.fit(&input).map_err(|e| Error::data(e.to_string()))?;
     let schema = output();
     let rows = parts(
         &schema,
@@ -75,7 +70,7 @@ pub(super) fn learn(parameters: &config::Forecast, rows: &RecordBatch) -> Result
             accuracy_rows(&schema, &forecasts.accuracy)?,
         ],
     )?;
-    Ok(Learned { rows, record: record(&input, &forecasts) })
+    Ok(Learned { rows, record: record(parameters, &input, &forecasts) })
 }
 
 /// The series of the rows, over the days from the first to the last.
@@ -173,14 +168,14 @@ fn accuracy_rows(schema: &SchemaRef, rows: &[AccuracyRow]) -> Result<RecordBatch
     part(schema, "accuracy", rows.len(), columns)
 }
 
-fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
-    Arc::new(StringViewArray::from_iter_values(values))
-}
-
 /// A candidate that does not beat the seasonal naive one is never used, so that there is nothing to withhold.
-fn record(input: &Input, forecasts: &Forecasts) -> ModelRecord {
+fn record(parameters: &config::Forecast, input: &Input, forecasts: &Forecasts) -> ModelRecord {
     let chosen = forecasts.accuracy.iter().filter(|row| row.chosen);
-    let parameters = chosen.map(|row| (format!("model of {}", row.series), row.model.clone()));
+    let chosen = chosen.map(|row| (format!("model of {}", row.series), row.model.clone()));
+    let settings = [
+        ("setting horizon_days".to_string(), parameters.horizon_days.to_string()),
+        ("setting origins".into(), parameters.origins.to_string()),
+    ];
     let metrics = forecasts.accuracy.iter().flat_map(|row| {
         let subject = format!("{} by {}", row.series, row.model);
         let values = [
@@ -200,7 +195,7 @@ fn record(input: &Input, forecasts: &Forecasts) -> ModelRecord {
     let partial = forecasts.last_day_partial.then(|| "the last day is only partly covered".to_string());
     ModelRecord {
         algorithm: "the best of each series".into(),
-        parameters: parameters.collect(),
+        parameters: chosen.chain(settings).collect(),
         seed: None,
         trained_from: forecasts.trained_through.and_then(|_| date(input.first_day)),
         trained_through: forecasts.trained_through.and_then(date),

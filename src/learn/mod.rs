@@ -5,6 +5,8 @@
 mod columns;
 mod customer_value;
 mod forecast;
+mod recommendations;
+mod segments;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +24,10 @@ pub enum Estimator {
     CustomerValue,
     /// How much will be sold.
     Forecast,
+    /// Which customers are alike.
+    Segments,
+    /// What to offer whom.
+    Recommendations,
 }
 
 /// What was learned.
@@ -31,6 +37,16 @@ pub struct Learned {
     pub rows: RecordBatch,
     /// How they came about.
     pub record: ModelRecord,
+}
+
+impl Learned {
+    /// Nothing could be learned from `rows`. What was learned from others before stays, unless there are none.
+    fn nothing(output: SchemaRef, rows: &RecordBatch, reason: String) -> Learned {
+        let verdict = if rows.num_rows() == 0 { Verdict::Passed } else { Verdict::Withheld };
+        let (algorithm, seen) = ("none".into(), rows.num_rows() as u64);
+        let record = ModelRecord { algorithm, rows: seen, verdict, reason, ..Default::default() };
+        Learned { rows: RecordBatch::new_empty(output), record }
+    }
 }
 
 /// How a model was made, and how it did on what it had not seen.
@@ -89,7 +105,8 @@ impl Verdict {
 
 impl Estimator {
     /// Every estimator.
-    pub const ALL: [Estimator; 2] = [Estimator::CustomerValue, Estimator::Forecast];
+    pub const ALL: [Estimator; 4] =
+        [Estimator::CustomerValue, Estimator::Forecast, Estimator::Segments, Estimator::Recommendations];
 
     /// The estimator of this name.
     pub fn named(name: &str) -> Option<Estimator> {
@@ -101,6 +118,8 @@ impl Estimator {
         match self {
             Estimator::CustomerValue => "customer_value",
             Estimator::Forecast => "forecast",
+            Estimator::Segments => "segments",
+            Estimator::Recommendations => "recommendations",
         }
     }
 
@@ -109,6 +128,8 @@ impl Estimator {
         match self {
             Estimator::CustomerValue => customer_value::VERSION,
             Estimator::Forecast => forecast::VERSION,
+            Estimator::Segments => segments::VERSION,
+            Estimator::Recommendations => recommendations::VERSION,
         }
     }
 
@@ -117,6 +138,8 @@ impl Estimator {
         match self {
             Estimator::CustomerValue => format!("{:?}", models.customer_value),
             Estimator::Forecast => format!("{:?}", models.forecast),
+            Estimator::Segments => format!("{:?}", models.segments),
+            Estimator::Recommendations => format!("{:?}", models.recommendations),
         }
     }
 
@@ -125,6 +148,8 @@ impl Estimator {
         match self {
             Estimator::CustomerValue => customer_value::input(),
             Estimator::Forecast => forecast::input(),
+            Estimator::Segments => segments::input(),
+            Estimator::Recommendations => recommendations::input(),
         }
     }
 
@@ -133,6 +158,8 @@ impl Estimator {
         match self {
             Estimator::CustomerValue => customer_value::output(),
             Estimator::Forecast => forecast::output(),
+            Estimator::Segments => segments::output(),
+            Estimator::Recommendations => recommendations::output(),
         }
     }
 
@@ -141,6 +168,8 @@ impl Estimator {
         match self {
             Estimator::CustomerValue => customer_value::learn(&models.customer_value, rows),
             Estimator::Forecast => forecast::learn(&models.forecast, rows),
+            Estimator::Segments => segments::learn(&models.segments, rows),
+            Estimator::Recommendations => recommendations::learn(&models.recommendations, rows),
         }
     }
 }
