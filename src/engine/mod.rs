@@ -19,7 +19,7 @@ use sysinfo::{MemoryRefreshKind, System};
 
 use crate::config::{MemoryLimit, Settings, memory_limit};
 use crate::error::Result;
-use crate::job::{NEW, OLD};
+use crate::job::{LAST, NEW, OLD};
 pub use catalogue::Catalogue;
 pub use functions::VERSION as FUNCTIONS_VERSION;
 pub use mapping::mapping_table;
@@ -36,12 +36,21 @@ pub struct Engine {
 /// Below this number of rows it costs more to share the work, and to plan it well, than to do it.
 pub const FEW_ROWS: u64 = 100_000;
 
-/// What the names behind `new.` and `old.` mean to a job.
+/// What the names behind `new.`, `old.` and `last.` mean to a job.
 pub struct Transition {
     /// The rows that came to each table.
     pub new: Arc<Catalogue>,
     /// What each table was before.
     pub old: Arc<Catalogue>,
+    /// What each table held before its present content.
+    pub last: Arc<Catalogue>,
+}
+
+impl Default for Transition {
+    /// No names yet.
+    fn default() -> Transition {
+        Transition { new: Catalogue::new(), old: Catalogue::new(), last: Catalogue::new() }
+    }
 }
 
 impl Engine {
@@ -94,6 +103,7 @@ impl Engine {
         let session = self.session_of(config, catalogue);
         session.register_catalog(NEW, transition.new.clone());
         session.register_catalog(OLD, transition.old.clone());
+        session.register_catalog(LAST, transition.last.clone());
         session
     }
 

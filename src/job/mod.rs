@@ -2,7 +2,8 @@
 //!
 //! A job is `sql/<layer>/<table>.sql`: the path names the table, a header of comments says in prose what
 //! it is and how it writes, and one query says its rows. What it reads is read off the query: a table by its
-//! name, the rows that came to it since the job last ran as `new.<name>`, what it was then as `old.<name>`.
+//! name, the rows that came to it since the job last ran as `new.<name>`, what it was then as `old.<name>`, and
+//! what it held before its present rows as `last.<name>`.
 
 mod graph;
 
@@ -25,6 +26,9 @@ pub const NEW: &str = "new";
 
 /// The catalogue in which a table's name means what it was when the job last ran.
 pub const OLD: &str = "old";
+
+/// The catalogue in which a table's name means the content that its present one took the place of.
+pub const LAST: &str = "last";
 
 /// The table of one row with what a run was asked for.
 pub const PARAMETERS: &str = "lake.parameters";
@@ -49,7 +53,7 @@ pub struct Query {
     pub doc: String,
     /// The text of the query, header included.
     pub sql: String,
-    /// The names of the tables it reads, sorted, as written: `schema.table`, or `new.` or `old.` before that.
+    /// The names of the tables it reads, sorted, as written: `schema.table`, or `new.`, `old.` or `last.` before that.
     pub reads: Vec<String>,
     /// Its tokens without comments and blanks: equal when and only when the meaning can be.
     pub normalised: String,
@@ -152,6 +156,12 @@ impl Job {
     /// The tables it reads as they were when it last ran.
     pub fn old_rows_of(&self) -> impl Iterator<Item = TableName> + '_ {
         self.prefixed(OLD)
+    }
+
+    /// The tables of which it reads the content before the present one. That of a table that is being built is
+    /// what is published.
+    pub fn last_rows_of(&self) -> impl Iterator<Item = TableName> + '_ {
+        self.prefixed(LAST)
     }
 
     /// Whether it reads what the run was asked for, such as the day to look back from.

@@ -2,13 +2,13 @@
 
 mod quarantine;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Sources, with_nearest};
 use crate::contract::{Contract, Expectation, Layer, TableName};
 use crate::error::{Error, Result, io_error};
-use crate::job::{Graph, Job, NEW, OLD, PARAMETERS, Query, Writes};
+use crate::job::{Graph, Job, LAST, NEW, OLD, PARAMETERS, Query, Writes};
 
 /// The files of a new project, by their path in it; copies of those in the program's own repository.
 pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/project_files.rs"));
@@ -145,7 +145,8 @@ impl Project {
         for job in self.jobs.values() {
             let place = format!("in {}", job.query.path.display());
             for read in job.query.reads.iter().filter(|read| !PARAMETER_TABLES.contains(&read.as_str())) {
-                let plain = [NEW, OLD].iter().find_map(|prefix| read.strip_prefix(prefix)?.strip_prefix('.'));
+                let plain =
+                    [NEW, OLD, LAST].iter().find_map(|prefix| read.strip_prefix(prefix)?.strip_prefix('.'));
                 let plain = plain.unwrap_or(read);
                 let name = TableName::parse(plain).filter(|name| name.layer != Layer::Ops);
                 let Some(name) = name.filter(|name| self.is_table(name)) else {
@@ -205,6 +206,14 @@ impl Project {
             ))
             .hint(format!("read `{name}` as it is, or `new.{name}` as well")));
         }
+        let known = |name: &TableName| own.contains(name) || job.whole().any(|whole| whole == *name);
+        if let Some(name) = job.last_rows_of().find(|name| !stored(name) || !known(name)) {
+            return Err(Error::invalid(format!(
+                "`{}` reads `{name}` as it was before, but neither makes nor reads that table",
+                job.name
+            ))
+            .hint(format!("read `{name}` as well")));
+        }
         let reads_new = |job: &Job| job.new_rows_of().next().is_some();
         let through_view = || job.whole().filter_map(|name| self.jobs.get(&name)).any(reads_new);
         if job.writes == Writes::Append && !reads_new(job) && !through_view() {
@@ -215,6 +224,11 @@ impl Project {
             .hint("read one of its inputs as `new.<table>`, or write `-- writes: full`"));
         }
         Ok(())
+    }
+
+    /// The tables whose content before the present one is read.
+    pub fn remembered(&self) -> BTreeSet<TableName> {
+        self.jobs.values().flat_map(Job::last_rows_of).collect()
     }
 
     /// The tables that are made in one step with `name`: itself, or all that read its view.
