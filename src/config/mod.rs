@@ -14,7 +14,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::error::{Error, Result, io_error, nearest};
-pub use models::{CustomerValue, Forecast, Models};
+pub use models::{CustomerValue, Forecast, Models, Recommendations, Segments};
 pub use sources::{Source, Sources};
 
 /// The settings file the program carries: every key, its default and a sentence.
@@ -259,8 +259,17 @@ impl Layers {
     }
 }
 
+/// More threads than any machine of today has work for; some thousands more could not be started.
+const MOST_THREADS: usize = 1024;
+
 /// The values a type alone does not bound.
 fn check(settings: &Settings) -> Result<()> {
+    if settings.threads > MOST_THREADS {
+        let threads = settings.threads;
+        return Err(Error::invalid(format!(
+            "setting `threads` must be at most {MOST_THREADS}, not {threads}"
+        )));
+    }
     let level = settings.write.compression_level;
     if !(1..=22).contains(&level) {
         return Err(Error::invalid(format!(

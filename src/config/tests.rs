@@ -56,6 +56,9 @@ fn a_value_of_another_type_is_refused() {
     let error =
         Config::load(project(&[]).path(), &variables(&[("LAKE_MEMORY_LIMIT", "lots")]), &[]).unwrap_err();
     assert_eq!(error.message(), "setting `memory_limit` cannot be `lots`");
+    let error =
+        Config::load(project(&[]).path(), &variables(&[("LAKE_THREADS", "100000")]), &[]).unwrap_err();
+    assert_eq!(error.message(), "setting `threads` must be at most 1024, not 100000");
     for maintenance in [("LAKE_MAINTENANCE_COMPACT_FILES", "1"), ("LAKE_MAINTENANCE_CHECKPOINT_COMMITS", "0")]
     {
         let error = Config::load(project(&[]).path(), &variables(&[maintenance]), &[]).unwrap_err();

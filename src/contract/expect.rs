@@ -100,8 +100,8 @@ pub struct SumEquals {
     pub table: TableName,
     /// An expression over its rows; the same when nothing is said.
     pub of: Option<String>,
-    /// How far the sums may be apart, as a decimal; 0 when nothing is said.
-    #[serde(default = "zero")]
+    /// How far the sums may be apart, as a number or a text that is one; 0 when nothing is said.
+    #[serde(default = "zero", deserialize_with = "number")]
     pub tolerance: String,
 }
 
@@ -189,9 +189,11 @@ impl TryFrom<ExpectationText> for Expectation {
 
 impl AcceptedValues {
     fn condition(&self) -> String {
+        // A text becomes what the column is; a number would make a number of the column.
         let values = self.values.iter().map(|value| match value {
+            toml::Value::Boolean(truth) => truth.to_string(),
             toml::Value::String(text) => format!("'{}'", text.replace('\'', "''")),
-            other => other.to_string(),
+            other => format!("'{other}'"),
         });
         format!("{} in ({})", self.column, values.collect::<Vec<_>>().join(", "))
     }
@@ -236,4 +238,13 @@ pub fn quarantine_columns() -> Vec<Column> {
 
 fn zero() -> String {
     "0".into()
+}
+
+/// A number as it is written in SQL, whether a contract has it as a number or as a text.
+fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    match toml::Value::deserialize(deserializer)? {
+        toml::Value::String(text) => Ok(text),
+        number @ (toml::Value::Integer(_) | toml::Value::Float(_)) => Ok(number.to_string()),
+        other => Err(serde::de::Error::custom(format!("expected a number, found `{other}`"))),
+    }
 }

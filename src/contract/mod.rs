@@ -203,10 +203,11 @@ impl Contract {
         types::name(data_type)
     }
 
-    /// Everything that the table's rows and descriptions depend on, in a form that differs when and only when
-    /// the meaning does.
+    /// Everything that the table's rows depend on, in a form that differs when and only when the meaning does:
+    /// prose is none of it.
     pub fn canonical(&self) -> String {
-        format!("{:?}", (&self.name, &self.doc, &self.grain, &self.key, &self.columns))
+        let columns = self.columns.iter().map(|c| (&c.name, &c.data_type, c.nullable, c.of_run));
+        format!("{:?}", (&self.name, &self.key, columns.collect::<Vec<_>>()))
     }
 
     /// Everything that the table is held against.

@@ -47,14 +47,34 @@ fn the_canonical_form_sees_meaning_and_not_layout() {
     assert_eq!(contract.canonical(), reformatted.canonical());
     let changed = parse_text(&DAILY.replace("decimal(18,4)", "decimal(18,2)")).unwrap();
     assert_ne!(contract.canonical(), changed.canonical());
+    let prose = ["Sales per day.", "one row per day", "Day."];
+    let reworded = prose.iter().fold(DAILY.to_string(), |text, prose| text.replace(prose, "In other words."));
+    assert_eq!(contract.canonical(), parse_text(&reworded).unwrap().canonical());
+}
+
+#[test]
+fn numbers_may_be_written_as_numbers() {
+    let sums = |tolerance: &str| {
+        let sums = format!("sum_equals = {{ column = \"net\", table = \"gold.rfm\"{tolerance} }}");
+        parse_text(&DAILY.replace("where = \"net > 0\"", &sums))
+    };
+    for (text, tolerance) in [("", "0"), (", tolerance = 2", "2"), (", tolerance = \"0.02\"", "0.02")] {
+        let contract = sums(text).unwrap();
+        let Check::SumEquals(sums) = &contract.expectations["net_is_positive"].check else { panic!() };
+        assert_eq!(sums.tolerance, tolerance);
+    }
+    assert!(sums(", tolerance = true").is_err());
+    let accepted = "accepted_values = { column = \"net\", values = [1, \"2\"] }";
+    let contract = parse_text(&DAILY.replace("where = \"net > 0\"", accepted)).unwrap();
+    assert_eq!(contract.expectations["net_is_positive"].violation().unwrap(), "not (net in ('1', '2'))");
 }
 
 #[test]
 fn null_violates_what_a_column_accepts_only_when_it_is_said() {
     let accepted = "accepted_values = { column = \"net\", values = [1] }";
     for (text, violation) in [
-        (accepted.to_string(), "not (net in (1))"),
-        (format!("{accepted}\nnull_violates = true"), "(net in (1)) is not true"),
+        (accepted.to_string(), "not (net in ('1'))"),
+        (format!("{accepted}\nnull_violates = true"), "(net in ('1')) is not true"),
     ] {
         let contract = parse_text(&DAILY.replace("where = \"net > 0\"", &text)).unwrap();
         assert_eq!(contract.expectations["net_is_positive"].violation().unwrap(), violation);

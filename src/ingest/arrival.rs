@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::discover::discover;
+use super::discover::{discover, passed_over};
 use super::download::download;
 use super::register::{LoadedFile, Register};
 use super::{Delivery, Field, Layout, Source};
@@ -26,6 +26,8 @@ pub struct Arrival {
     pub(super) known: Vec<LoadedFile>,
     /// How many files are as they were when they were registered.
     pub unchanged: u64,
+    /// What somebody should know who expects something else, a line each.
+    pub warnings: Vec<String>,
 }
 
 /// The columns that the sources of a bronze table deliver, and how their headers are spelt.
@@ -85,19 +87,34 @@ pub async fn resolve(
     Ok(deliveries)
 }
 
-/// The files of a landing folder, named relative to the project; a folder that is not there has none.
-pub fn landed(project: &Path, landing: &str) -> Result<Vec<Delivery>> {
+/// The files of a landing folder, named relative to the project, and what is to be said of the folder.
+///
+/// A folder that is not there has no files. It is an error when files were loaded from it before: it may lie on a
+/// share that is not mounted.
+pub fn landed(project: &Path, landing: &str, register: &Register) -> Result<(Vec<Delivery>, Vec<String>)> {
     let folder = project.join(landing);
+    let relative = |path: &Path| path.strip_prefix(project).unwrap_or(path).display().to_string();
+    let shown = relative(&folder);
     if !folder.exists() {
-        return Ok(Vec::new());
+        if register.has_loaded_from(Path::new(&shown)) {
+            return Err(Error::unavailable(format!("the landing folder `{shown}` is not there"))
+                .detail("files were loaded from it before")
+                .hint("mount it, or make it: an empty folder is no error"));
+        }
+        return Ok((Vec::new(), vec![format!("the landing folder `{shown}` does not exist")]));
     }
     let mut deliveries = discover(&folder.display().to_string())?;
-    for delivery in deliveries.iter_mut().filter(|_| !project.as_os_str().is_empty()) {
-        if let Ok(name) = Path::new(&delivery.name).strip_prefix(project) {
-            delivery.name = name.display().to_string();
-        }
+    for delivery in &mut deliveries {
+        delivery.name = relative(Path::new(&delivery.name));
     }
-    Ok(deliveries)
+    let others = passed_over(&folder)?;
+    let warning = others.first().map(|first| match others.len() {
+        1 => format!("`{first}` in `{shown}` is of a kind that cannot be read, and is passed over"),
+        n => format!(
+            "{n} files in `{shown}` are of kinds that cannot be read, and are passed over: `{first}`, for one"
+        ),
+    });
+    Ok((deliveries, warning.into_iter().collect()))
 }
 
 impl Arrival {
@@ -110,7 +127,8 @@ impl Arrival {
         register: &Register,
     ) -> Result<Arrival> {
         let known = register.missing.clone();
-        let mut arrival = Arrival { table: table.clone(), layout, new: Vec::new(), known, unchanged: 0 };
+        let (new, warnings) = (Vec::new(), Vec::new());
+        let mut arrival = Arrival { table: table.clone(), layout, new, known, unchanged: 0, warnings };
         let mut seen = register.clone();
         for delivery in deliveries {
             let (size, modified_at) = stamp(delivery.size_bytes, delivery.modified);
@@ -129,6 +147,13 @@ impl Arrival {
     /// Adds a source to what is new, or to what is to be registered only because its content is known.
     fn add(&mut self, source: Source, mut file: LoadedFile, seen: &mut Register) {
         let Some(known) = seen.with_content(&file.sha256) else {
+            if seen.has_loaded(&file.source_file) {
+                self.warnings.push(format!(
+                    "`{}` was loaded before with other content, and the rows of both count; `lake rollback` to \
+                     before its first loading, then `lake run`, loads what lies there now",
+                    file.source_file
+                ));
+            }
             file.ingest_seq = seen.last_seq() + 1;
             seen.add(file.clone());
             self.new.push((source, file));

@@ -58,16 +58,31 @@ fn narrowed(outer: &str, inside: &str) -> Result<Vec<Delivery>> {
     Ok(vec![Delivery::file(outer, path)?.narrowed(inside)])
 }
 
+/// The names of the visible files in a folder that are of no readable kind, in order.
+pub fn passed_over(folder: &Path) -> Result<Vec<String>> {
+    let mut names: Vec<String> = entries(folder)?
+        .into_iter()
+        .filter(|path| path.is_file() && !is_wanted(path))
+        .map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+        .filter(|name| !is_hidden(name))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
 fn folder(path: &Path) -> Result<Vec<Delivery>> {
-    let entries = std::fs::read_dir(path).map_err(|error| io_error("list", path, &error))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|error| io_error("list", path, &error))?;
-        if is_wanted(&entry.path()) {
-            files.push(path.join(entry.file_name()));
-        }
-    }
-    deliveries(files)
+    deliveries(entries(path)?.into_iter().filter(|path| is_wanted(path)).collect())
+}
+
+/// What lies in a folder.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let listed = std::fs::read_dir(folder).map_err(|error| io_error("list", folder, &error))?;
+    listed
+        .map(|entry| {
+            let entry = entry.map_err(|error| io_error("list", folder, &error))?;
+            Ok(folder.join(entry.file_name()))
+        })
+        .collect()
 }
 
 fn pattern(location: &str) -> Result<Vec<Delivery>> {
@@ -109,7 +124,11 @@ fn as_typed(location: &str, path: PathBuf) -> PathBuf {
 fn is_wanted(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     // A link that leads nowhere is kept, so that it is told of and not passed over in silence.
-    !name.starts_with(['.', '~']) && Form::of(&name).is_some() && !path.is_dir()
+    !is_hidden(&name) && Form::of(&name).is_some() && !path.is_dir()
+}
+
+fn is_hidden(name: &str) -> bool {
+    name.starts_with(['.', '~'])
 }
 
 fn deliveries(mut files: Vec<PathBuf>) -> Result<Vec<Delivery>> {

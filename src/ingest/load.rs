@@ -57,6 +57,8 @@ pub struct Ingested {
     pub rows: u64,
     /// Files whose content was loaded before, under this or another name.
     pub known: u64,
+    /// What somebody should know who expects something else, a line each.
+    pub warnings: Vec<String>,
 }
 
 /// A source and its line of the register.
@@ -74,7 +76,8 @@ pub async fn load(
     loading: &Loading<'_>,
 ) -> Result<(Ingested, Vec<Table>)> {
     let known = arrival.unchanged + arrival.known.len() as u64;
-    let mut ingested = Ingested { table: arrival.table.clone(), files: 0, rows: 0, known };
+    let (table, warnings) = (arrival.table.clone(), arrival.warnings);
+    let mut ingested = Ingested { table, files: 0, rows: 0, known, warnings };
     let (mut tables, mut files) = (Vec::new(), arrival.known);
     if !arrival.new.is_empty() {
         let last_seq = arrival.new.last().map(|(_, file)| file.ingest_seq);

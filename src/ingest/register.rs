@@ -76,6 +76,8 @@ pub struct Register {
     by_content: HashMap<String, LoadedFile>,
     /// Name, size and time of every file that was looked at.
     stamps: HashSet<(String, i64, i64)>,
+    /// The sources that were loaded, by name.
+    names: HashSet<String>,
     /// Files that bronze holds and the table does not name yet.
     pub(super) missing: Vec<LoadedFile>,
 }
@@ -119,7 +121,20 @@ impl Register {
         if let (Some(size), Some(modified_at)) = (file.size_bytes, file.modified_at) {
             self.stamps.insert((file.delivered_as.clone(), size, modified_at));
         }
+        if file.is_loaded {
+            self.names.insert(file.source_file.clone());
+        }
         self.by_content.entry(file.sha256.clone()).or_insert(file);
+    }
+
+    /// Whether a source of this name was loaded.
+    pub fn has_loaded(&self, source_file: &str) -> bool {
+        self.names.contains(source_file)
+    }
+
+    /// Whether a file in this folder was loaded.
+    pub fn has_loaded_from(&self, folder: &Path) -> bool {
+        self.by_content.values().any(|file| Path::new(&file.delivered_as).starts_with(folder))
     }
 
     /// The file that has this content, if it was loaded.

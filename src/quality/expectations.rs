@@ -31,6 +31,8 @@ pub struct Verdict {
     pub name: String,
     /// What a violation leads to.
     pub severity: Severity,
+    /// Whether it is about keys or single rows: what others find about the table may follow from it.
+    pub of_rows: bool,
     /// The rows of the table.
     pub rows: u64,
     /// How many rows, keys or values violate it.
@@ -48,7 +50,8 @@ impl Verdict {
         if self.failed == 0 || self.severity == Severity::Warn {
             return Ok(());
         }
-        let error = Error::data(format!("`{}` fails `{}` in {} rows", self.table, self.name, self.failed));
+        let rows = if self.failed == 1 { "row" } else { "rows" };
+        let error = Error::data(format!("`{}` fails `{}` in {} {rows}", self.table, self.name, self.failed));
         let sample = self.sample.iter().map(|row| format!("for example {row}"));
         Err(sample.fold(error, Error::detail).detail(format!("all of them: {}", self.query)))
     }
@@ -79,7 +82,9 @@ pub async fn audit(
         |measure: &Measure| u64::try_from(tally.get(measure).unwrap_or_default()).unwrap_or(u64::MAX);
     let verdict = |expectation: &str, severity: Severity, failed: u64, query: String, sample: Vec<String>| {
         let (table, name, rows) = (name.clone(), expectation.to_string(), number(&all));
-        Verdict { table, name, severity, rows, failed, query, sample }
+        let is_of_rows = |e: &Expectation| matches!(e.check, Check::Row(..) | Check::Unique(_));
+        let of_rows = contract.expectations.get(expectation).is_none_or(is_of_rows);
+        Verdict { table, name, severity, of_rows, rows, failed, query, sample }
     };
     let mut verdicts = Vec::new();
     if let Some(repeated) = repeated_keys(contract, &name, is_appended) {
@@ -120,6 +125,7 @@ pub async fn audit_query(session: &SessionContext, name: &str, query: &Query) ->
         table: query.path.display().to_string(),
         name: name.into(),
         severity: Severity::Fail,
+        of_rows: false,
         rows: 0,
         failed,
         query: text,
@@ -246,7 +252,8 @@ mod tests {
     fn only_a_warning_lets_rows_stay_that_violate_it() {
         let verdict = |severity, failed| {
             let (table, name) = ("gold.orders".into(), "large".into());
-            Verdict { table, name, severity, rows: 3, failed, query: "select 1".into(), sample: Vec::new() }
+            let (query, sample) = ("select 1".into(), Vec::new());
+            Verdict { table, name, severity, of_rows: true, rows: 3, failed, query, sample }
         };
         for severity in [Severity::Warn, Severity::Quarantine, Severity::Fail] {
             assert!(verdict(severity, 0).check().is_ok());

@@ -31,28 +31,32 @@ pub(super) fn day_of(name: &str) -> Option<NaiveDate> {
 /// What a run as of a day begins with.
 pub(super) struct Known {
     /// The lake of that day.
-    pub(super) lake: Lake,
-    pub(super) publications: Publications,
+    lake: Lake,
+    publications: Publications,
     /// What readers see of it, beside what they see of the tables that no day changes.
     before: Publication,
-    pub(super) states: States,
-    pub(super) targets: BTreeSet<TableName>,
+    states: States,
+    /// What is to be built.
+    pub(super) plan: Plan,
+    /// What depends on the day.
+    dated: BTreeSet<TableName>,
 }
 
 impl Lake {
     /// The lake of a day.
-    fn of_day(&self, day: NaiveDate) -> Result<Lake> {
+    pub(super) fn of_day(&self, day: NaiveDate) -> Result<Lake> {
         Ok(Lake {
             project: self.project.clone(),
             store: self.store.below(&format!("{FOLDER}/{day}"))?,
             engine: self.engine.clone(),
             clock: self.clock.clone(),
             observer: self.observer.clone(),
+            stop: self.stop.clone(),
         })
     }
 
     /// The tables that depend on the day asked for, by what they or the tables below them read.
-    fn dated(&self) -> BTreeSet<TableName> {
+    pub(super) fn dated(&self) -> BTreeSet<TableName> {
         let graph = &self.project.graph;
         let mut dated = BTreeSet::new();
         for name in graph.order() {
@@ -91,7 +95,7 @@ impl Lake {
         };
         let tables = before.tables.into_iter().filter(|(name, _)| dated.contains(name)).chain(undated);
         let before = Publication { tables: tables.collect(), ..before };
-        Ok(Known { lake, publications, before, states, targets })
+        Ok(Known { lake, publications, before, states, plan, dated })
     }
 
     /// Builds and publishes what would have been known on a day.
@@ -103,12 +107,10 @@ impl Lake {
         journal: &mut Journal,
     ) -> Result<()> {
         check(self).await?;
-        let Known { lake, publications, before, mut states, targets } = self.known(day, request).await?;
+        let Known { lake, publications, before, mut states, plan, dated } = self.known(day, request).await?;
         lake.store.initialise().await?;
         run.based_on = publications.table().version();
-        let plan = Plan::new(&lake, &states, &targets, &BTreeSet::new(), request.asked())?;
         let built = lake.build(run, &plan, &mut states, journal).await;
-        let dated = self.dated();
         journal.tables.retain(|table| dated.contains(&table.table));
         built?;
         lake.conclude(run, &publications, &before, &states, &mut journal.judgement).await

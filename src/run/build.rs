@@ -19,20 +19,15 @@ use super::fan::{Fan, pump};
 use super::learned::{Modelled, learn};
 use super::plan::{inputs_of, stale};
 use super::record::peak_memory_bytes;
+use super::transition::{Reading, job_of, previous, reading};
 use super::{Action, Event, Lake, Observer, Run, States, Step, TableOutcome, fingerprint, place};
 use crate::contract::{Contract, TableName};
-use crate::engine::{Catalogue, FEW_ROWS, Transition};
+use crate::engine::FEW_ROWS;
 use crate::error::{Error, Result};
-use crate::job::{Job, Writes};
+use crate::job::Writes;
 use crate::learn::{Learned, Verdict};
 use crate::quality::{Keys, Tallier, Tally, measures_of};
-use crate::table::{Change, CommitRecord, Draft, FileWriter, Mode, State, Table, Version};
-
-/// What a step reads under the names behind `new.` and `old.`, if it need not read everything.
-struct Increment {
-    /// The rows that came to each input since the step was last built, by the files they lie in.
-    new: BTreeMap<TableName, BTreeSet<String>>,
-}
+use crate::table::{CommitRecord, Draft, FileWriter, Mode, State, Table, Version};
 
 /// What came of a step.
 #[derive(Default)]
@@ -52,20 +47,19 @@ pub(super) async fn build(lake: &Lake, run: &Run, step: &Step, states: &States) 
     for table in &step.tables {
         lake.observer.event(Event::Started { table: table.clone() });
     }
-    let increment = if step.forced { None } else { increment(lake, run, step, states).await? };
-    let transition = transition(lake, step, states, increment.as_ref())?;
-    let rows_in = rows_in(lake, step, states, increment.as_ref());
+    let Reading { transition, is_increment, rows: rows_in } = reading(lake, run, step, states).await?;
     let session = lake.engine.job_session(run.catalogue.clone(), &transition, rows_in);
     let mut pumps = JoinSet::new();
     let (plans, model) = plan_step(lake, run, step, states, &session, &mut pumps).await?;
     let withheld = model.as_ref().is_some_and(|model| model.learned.verdict == Verdict::Withheld);
-    let is_kept =
-        |name: &TableName| withheld && states.get(name).is_some_and(|s| s.table.version().is_some());
+    // Rows that no model has made protect nothing: they are made again.
+    let is_learned = |state: &State| state.table.record().is_some_and(|record| !record.unlearned);
+    let is_kept = |name: &TableName| withheld && states.get(name).is_some_and(is_learned);
     let drafts = step.tables.iter().zip(plans).map(|(name, plan)| async {
         if is_kept(name) {
             return Ok(None);
         }
-        let appends = increment.is_some() && job_of(lake, name)?.writes == Writes::Append;
+        let appends = is_increment && job_of(lake, name)?.writes == Writes::Append;
         write(lake, run, states, &session, name, plan, appends).await.map(Some)
     });
     let drafts = try_join_all(drafts).await?;
@@ -77,12 +71,12 @@ pub(super) async fn build(lake: &Lake, run: &Run, step: &Step, states: &States) 
         let rows = written.as_mut().and_then(|written| written.rows.take());
         let action = match written {
             None => Action::Kept,
-            Some(_) if increment.is_some() => Action::Increment,
+            Some(_) if is_increment => Action::Increment,
             Some(_) => Action::Whole,
         };
         let table = match written {
             None => keep(lake, run, states, name).await?,
-            Some(written) => commit(lake, run, states, name, written).await?,
+            Some(written) => commit(lake, run, states, name, written, withheld).await?,
         };
         match rows.filter(|_| table.size().rows == rows_out) {
             Some(rows) => hand_over(lake, run, name, rows)?,
@@ -131,96 +125,6 @@ fn is_stale(lake: &Lake, run: &Run, step: &Step, states: &States) -> Result<bool
     Ok(false)
 }
 
-/// What is new to a step; none when it must be built whole: it reads no table's new rows, its text changed, or
-/// an input lost rows.
-async fn increment(lake: &Lake, run: &Run, step: &Step, states: &States) -> Result<Option<Increment>> {
-    let jobs = jobs_of(lake, step)?;
-    let news: BTreeSet<TableName> = jobs.iter().flat_map(|job| job.new_rows_of()).collect();
-    let Some(record) = states.expect(&step.tables[0])?.table.record().filter(|_| !news.is_empty()) else {
-        return Ok(None);
-    };
-    for name in &step.tables {
-        let then = states.expect(name)?.table.record().map(|record| &record.fingerprint);
-        let now = fingerprint::of(&lake.project, name, run.as_of)?;
-        if then.is_none_or(|then| !fingerprint::differences(then, &now).is_empty()) {
-            return Ok(None);
-        }
-    }
-    // Rows that stay were made from what is read whole: it must not have changed.
-    let appends = jobs.iter().any(|job| job.writes == Writes::Append);
-    let whole =
-        jobs.iter().flat_map(|job| job.whole()).filter(|name| lake.project.contracts.contains_key(name));
-    for name in whole.filter(|_| appends) {
-        let then = record.inputs.get(&name.to_string()).copied();
-        if !step.tables.contains(&name) && then != states.expect(&name)?.table.content() {
-            return Ok(None);
-        }
-    }
-    let mut increment = Increment { new: BTreeMap::new() };
-    for name in news {
-        let Some(then) = record.inputs.get(&name.to_string()) else { return Ok(None) };
-        let Change::Appended(files) = states.expect(&name)?.table.changes_since(*then).await? else {
-            return Ok(None);
-        };
-        increment.new.insert(name, files);
-    }
-    Ok(Some(increment))
-}
-
-/// The names behind `new.` and `old.` for the jobs of a step: of an increment, or of everything as if nothing
-/// had been there.
-fn transition(
-    lake: &Lake,
-    step: &Step,
-    states: &States,
-    increment: Option<&Increment>,
-) -> Result<Transition> {
-    let transition = Transition { new: Catalogue::new(), old: Catalogue::new() };
-    for job in jobs_of(lake, step)? {
-        for name in job.new_rows_of() {
-            let table = &states.expect(&name)?.table;
-            match increment.map(|increment| &increment.new[&name]) {
-                None => transition.new.open(table),
-                Some(files) if files.is_empty() => {
-                    transition.new.empty(&name, &lake.project.contract(&name)?.schema())?;
-                }
-                Some(files) => transition.new.open_files(table, files),
-            }
-        }
-        for name in job.old_rows_of() {
-            match increment {
-                None => transition.old.empty(&name, &lake.project.contract(&name)?.schema())?,
-                Some(_) if step.tables.contains(&name) => transition.old.open(&states.expect(&name)?.table),
-                Some(increment) => {
-                    let table = &states.expect(&name)?.table;
-                    transition.old.open_files(table, &table.files_but(&increment.new[&name]));
-                }
-            }
-        }
-    }
-    Ok(transition)
-}
-
-/// The rows that a step reads: of inputs whose new rows suffice, those.
-fn rows_in(lake: &Lake, step: &Step, states: &States, increment: Option<&Increment>) -> u64 {
-    let rows = |input: &TableName| {
-        let table = &states.get(input)?.table;
-        let new = increment.and_then(|increment| increment.new.get(input));
-        let is_whole =
-            || jobs_of(lake, step).is_ok_and(|jobs| jobs.iter().any(|job| job.whole().any(|w| w == *input)));
-        Some(match new {
-            Some(files) if !is_whole() => table.size_of(files).rows,
-            _ => table.size().rows,
-        })
-    };
-    step.inputs.iter().filter_map(rows).sum()
-}
-
-/// The jobs of a step: its view's and its tables'.
-fn jobs_of<'a>(lake: &'a Lake, step: &Step) -> Result<Vec<&'a Job>> {
-    step.view.iter().chain(&step.tables).map(|name| job_of(lake, name)).collect()
-}
-
 /// The physical plans of a step's tables. A view they share is started and feeds them through `pumps`, or is
 /// learned from.
 async fn plan_step(
@@ -235,14 +139,16 @@ async fn plan_step(
     let Some(view) = &step.view else { return Ok((plans().await?, None)) };
     let source = physical_plan(lake, session, view).await?;
     if let Some(estimator) = job_of(lake, view)?.learns {
-        let Learned { rows, record: learned } = learn(lake, estimator, source, session).await?;
+        let learned = learn(lake, estimator, source, session).await;
+        let Learned { rows, record: learned } =
+            learned.map_err(|e| e.detail(format!("while `{}` learned from `{view}`", estimator.as_str())))?;
         // Tables that were built before stay as they are; others are made without rows.
         let rows = if learned.verdict == Verdict::Withheld { rows.slice(0, 0) } else { rows };
         let rows = MemTable::try_new(rows.schema(), vec![vec![rows]])?;
         run.catalogue.provide(view.layer.as_str(), &view.table, Arc::new(rows));
         let plans = plans().await?;
         run.catalogue.forget(view.layer.as_str(), &view.table);
-        let inputs = inputs_at(lake, states, &step.tables[0]);
+        let inputs = inputs_at(lake, states, view);
         return Ok((plans, Some(Modelled { estimator, learned, inputs })));
     }
     let partitions = source.output_partitioning().partition_count();
@@ -404,6 +310,7 @@ async fn commit(
     states: &States,
     name: &TableName,
     written: Written,
+    unlearned: bool,
 ) -> Result<Table> {
     let State { newest, table } = states.expect(name)?;
     let Written { draft, tally, keys, .. } = written;
@@ -419,6 +326,8 @@ async fn commit(
         based_on: run.based_on,
         tally: tally.to_record(),
         unique_key,
+        previous: previous(run, table),
+        unlearned,
         ..Default::default()
     };
     newest.commit(lake.project.contract(name)?, mode, draft, record).await
@@ -437,8 +346,4 @@ async fn keep(lake: &Lake, run: &Run, states: &States, name: &TableName) -> Resu
         ..table.record().cloned().unwrap_or_default()
     };
     newest.commit(lake.project.contract(name)?, Mode::Append(table), Draft::default(), record).await
-}
-
-fn job_of<'a>(lake: &'a Lake, name: &TableName) -> Result<&'a Job> {
-    lake.project.jobs.get(name).ok_or_else(|| Error::internal(format!("`{name}` has no job")))
 }

@@ -43,7 +43,7 @@ pub async fn check(lake: &Lake) -> Result<Checked> {
     }
     catalogue.provide("lake", "run", state::run_table("check", lake.clock.now())?);
     catalogue.provide("lake", "parameters", state::parameters_table(None)?);
-    let transition = Transition { new: catalogue.clone(), old: catalogue.clone() };
+    let transition = Transition { new: catalogue.clone(), old: catalogue.clone(), last: catalogue.clone() };
     let session = lake.engine.job_session(catalogue.clone(), &transition, 0);
     for name in project.graph.order() {
         let Some(job) = project.jobs.get(name) else { continue };

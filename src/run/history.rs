@@ -8,7 +8,6 @@ use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 
-use super::as_of::day_of;
 use super::{Journal, Lake, Request};
 use crate::contract::TableName;
 use crate::engine::Catalogue;
@@ -54,16 +53,13 @@ impl Lake {
         find(self.publications().await?, as_of)
     }
 
-    /// The tables that readers saw at `as_of`, or what is published by that name as known on a day.
-    pub async fn published_as_of(&self, as_of: &str) -> Result<Arc<Catalogue>> {
-        if let Some(day) = day_of(as_of) {
-            return self.known_as_of(day).await;
-        }
+    /// The tables that readers saw when this was published.
+    pub(super) async fn published_then(&self, then: &Published) -> Result<Arc<Catalogue>> {
         let catalogue = self.published().await?;
         for name in self.project.contracts.keys() {
             catalogue.promise(name);
         }
-        self.pin(&catalogue, &self.publication_as_of(as_of).await?.tables);
+        self.pin(&catalogue, &then.tables);
         Ok(catalogue)
     }
 
@@ -150,9 +146,10 @@ fn find(all: Vec<Published>, as_of: &str) -> Result<Published> {
     let matching: Vec<Published> = all.into_iter().filter(|p| p.run_id.starts_with(as_of)).collect();
     match <[Published; 1]>::try_from(matching) {
         Ok([published]) => Ok(published),
-        Err(none) if none.is_empty() => {
-            Err(Error::invalid(format!("no run `{as_of}` has published anything")).hint(hint))
-        }
+        Err(none) if none.is_empty() => Err(Error::invalid(format!(
+            "`{as_of}` is no day or instant, and no run of such an id has published anything"
+        ))
+        .hint(hint)),
         Err(several) => {
             Err(Error::invalid(format!("`{as_of}` is the beginning of {} runs", several.len())).hint(hint))
         }
@@ -195,6 +192,9 @@ mod tests {
         assert_eq!(found("2026-01-03T09:00:00Z").unwrap(), "0199c");
         assert_eq!(found("0199").unwrap_err().message(), "`0199` is the beginning of 2 runs");
         assert_eq!(found("2025-12-31").unwrap_err().message(), "nothing had been published by 2025-12-31");
-        assert_eq!(found("x").unwrap_err().message(), "no run `x` has published anything");
+        assert_eq!(
+            found("x").unwrap_err().message(),
+            "`x` is no day or instant, and no run of such an id has published anything"
+        );
     }
 }

@@ -52,15 +52,23 @@ pub struct Past {
 impl Lake {
     /// Makes one file of each group of files of similar size that has grown large enough, as the settings say,
     /// for the tables that this run changed; what fails is tried again after the next run.
-    pub(super) async fn compact(&self, run: &Run, states: &mut States, changed: &BTreeSet<TableName>) {
+    pub(super) async fn compact(
+        &self,
+        run: &Run,
+        states: &mut States,
+        changed: &BTreeSet<TableName>,
+    ) -> Result<()> {
         for name in changed {
             let Ok(state) = states.expect(name).cloned() else { continue };
-            match self.compact_table(run, &state).await {
+            let compacted = self.stop.unless(self.compact_table(run, &state)).await;
+            self.stop.check()?;
+            match compacted {
                 Ok(Some(table)) => states.update(table),
                 Ok(None) => {}
                 Err(error) => tracing::warn!(table = %name, %error, "files could not be compacted"),
             }
         }
+        Ok(())
     }
 
     /// Compacts the tables that runs are recorded in, and drops the oldest runs from them.
@@ -183,6 +191,7 @@ impl Lake {
     pub async fn optimize(&self, name: Option<&TableName>, sort_by: Option<&str>) -> Result<Vec<Optimized>> {
         let mut run = self.start(&Request::default())?;
         run.command = "optimize";
+        let _listening = self.stop.listen();
         self.store.check_format().await?;
         if let Some(name) = name {
             self.contract_of(name)?;
@@ -210,7 +219,7 @@ impl Lake {
                 continue;
             }
             let before = state.table.size();
-            let table = self.rewrite(&run, &state.table, &files, sort_by).await?;
+            let table = self.stop.unless(self.rewrite(&run, &state.table, &files, sort_by)).await?;
             let after = table.size();
             states.update(table);
             optimized.push(Optimized {
@@ -226,7 +235,8 @@ impl Lake {
     }
 
     /// Finds, and with `apply` removes, the files that no kept publication needs: kept are those that were in
-    /// force within `older_than`. Where no lock keeps runs out, files of the last day are never removed.
+    /// force within `older_than`, and what is known as of each day. Where no lock keeps runs out, files of the
+    /// last day are never removed.
     pub async fn vacuum(&self, older_than: TimeDelta, apply: bool) -> Result<Vec<Vacuumed>> {
         let run = self.start(&Request::default())?;
         if apply && older_than < TimeDelta::days(1) && !self.store.is_lockable() {
@@ -237,11 +247,31 @@ impl Lake {
             return Ok(Vec::new());
         }
         let _lock = self.store.lock(&run.id)?;
-        let all = self.publications().await?;
         let oldest = run.started_at.checked_sub_signed(older_than).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        let known = self.publications_as_of().await?;
+        let mut vacuumed = Vec::new();
+        for (day, _) in &known {
+            vacuumed.extend(self.of_day(*day)?.vacuum_tables(oldest, &[], apply).await?);
+        }
+        // Of the tables that no day changes, what is known on a day reads those of this lake.
+        let dated = self.dated();
+        let mut also: Vec<Published> = known.into_iter().map(|(_, published)| published).collect();
+        also.iter_mut().for_each(|published| published.tables.retain(|name, _| !dated.contains(name)));
+        vacuumed.extend(self.vacuum_tables(oldest, &also, apply).await?);
+        Ok(vacuumed)
+    }
+
+    /// The same in one lake, whose tables keep what the publications `also` name, too.
+    async fn vacuum_tables(
+        &self,
+        oldest: DateTime<Utc>,
+        also: &[Published],
+        apply: bool,
+    ) -> Result<Vec<Vacuumed>> {
+        let all = self.publications().await?;
         // What was in force when the retention began is older than it.
         let within = all.iter().take_while(|published| published.published_at >= oldest).count();
-        let kept: Vec<&Published> = all.iter().take(within + 1).collect();
+        let kept: Vec<&Published> = all.iter().take(within + 1).chain(also).collect();
         let mut names: BTreeSet<TableName> = self.project.contracts.keys().cloned().collect();
         names.insert(ingest::register_name());
         names.insert(TableName::new(Layer::Ops, "publications"));
@@ -252,6 +282,9 @@ impl Lake {
             let mut versions: BTreeSet<Version> =
                 kept.iter().filter_map(|published| published.tables.get(&name).copied()).collect();
             versions.extend(table.version());
+            if self.project.remembered().contains(&name) {
+                versions.extend(table.record().and_then(|record| record.previous));
+            }
             let (files, bytes) = table.vacuum(&versions, oldest, apply).await?;
             if !files.is_empty() {
                 vacuumed.push(Vacuumed { table: name, files, bytes });

@@ -12,11 +12,14 @@ mod history;
 mod learned;
 mod maintain;
 mod parallel;
+mod pattern;
 mod plan;
 mod publish;
 mod receive;
 mod record;
 mod state;
+mod stop;
+mod transition;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +37,6 @@ use crate::ingest::{self, Arrival, Ingested};
 use crate::project::Project;
 use crate::quality::{Balance, Verdict};
 use crate::table::{Publication, Publications, Store, Table, Version, WriteOptions};
-use as_of::Known;
 pub use as_of::name_of;
 pub use check::{Checked, check, place};
 pub use history::Published;
@@ -44,6 +46,7 @@ use plan::Asked;
 pub use plan::{Plan, Step};
 use record::Journal;
 use state::States;
+pub use stop::Stop;
 pub use verify::Comparison;
 
 /// What a run is asked for.
@@ -81,6 +84,11 @@ pub enum Event {
 pub trait Observer: Send + Sync {
     /// Something happened.
     fn event(&self, event: Event);
+
+    /// Something hinders nothing, and somebody should know it: a line of text.
+    fn warning(&self, text: &str) {
+        tracing::warn!("{text}");
+    }
 }
 
 /// Hears nothing.
@@ -88,6 +96,8 @@ pub struct Silent;
 
 impl Observer for Silent {
     fn event(&self, _: Event) {}
+
+    fn warning(&self, _: &str) {}
 }
 
 /// A project and the place where its tables lie.
@@ -102,6 +112,8 @@ pub struct Lake {
     pub clock: Arc<dyn Clock>,
     /// Who is told what happens.
     pub observer: Arc<dyn Observer>,
+    /// What tells its runs to stop.
+    pub stop: Stop,
 }
 
 /// What was done about a table.
@@ -186,8 +198,10 @@ pub struct Judgement {
 pub struct Status {
     /// The newest publication.
     pub publication: Option<Publication>,
-    /// Every table that has a contract, at its published version if it has one.
+    /// Every table that has a contract, at its published version if it has one that can be opened.
     pub tables: Vec<(TableName, Option<Table>)>,
+    /// Why the published version of a table cannot be opened.
+    pub damaged: BTreeMap<TableName, Error>,
 }
 
 /// What the steps of one run share.
@@ -199,6 +213,8 @@ pub(crate) struct Run {
     /// The version of `ops.publications` that it builds upon.
     pub(crate) based_on: Option<Version>,
     pub(crate) as_of: Option<NaiveDate>,
+    /// What `last.` means, where it is not what the lake's own tables held before.
+    pub(crate) remembered: Option<BTreeMap<TableName, Table>>,
     pub(crate) command: &'static str,
     /// Where what is fetched stays for as long as the run.
     pub(crate) downloads: TempDir,
@@ -216,7 +232,7 @@ impl Lake {
         let store = Store::open(&project.folder, &settings.root)?;
         let store = store.with_checkpoints(settings.maintenance.checkpoint_commits);
         let engine = Engine::new(&project.config.settings)?;
-        Ok(Lake { project, store, engine, clock, observer })
+        Ok(Lake { project, store, engine, clock, observer, stop: Stop::default() })
     }
 
     /// What a run would do, without doing it.
@@ -224,9 +240,7 @@ impl Lake {
         check(self).await?;
         self.store.check_format().await?;
         if let Some(day) = request.as_of {
-            let Known { lake, states, targets, .. } = self.known(day, request).await?;
-            let plan = Plan::new(&lake, &states, &targets, &BTreeSet::new(), request.asked())?;
-            return Ok((plan, Vec::new()));
+            return Ok((self.known(day, request).await?.plan, Vec::new()));
         }
         let targets = self.targets(request)?;
         let publications = Publications::open(&self.store).await?;
@@ -242,6 +256,7 @@ impl Lake {
     /// Brings the tables that are asked for, and whatever they are made from, up to date and publishes them.
     pub async fn run(&self, request: &Request) -> Result<Summary> {
         let clock = Instant::now();
+        let _listening = self.stop.listen();
         let mut run = self.start(request)?;
         let _lock = self.store.lock(&run.id)?;
         self.store.initialise().await?;
@@ -274,10 +289,11 @@ impl Lake {
             check(self).await?;
         }
         open_all(&run.catalogue, &states);
-        let arrivals = self.arrivals(&targets, &states, &run.catalogue, run.downloads.path()).await?;
-        let ingested = self.load_all(run, arrivals, &mut states).await?;
-        journal.has_loaded = ingested.iter().any(|ingested| ingested.files > 0);
+        let arriving = self.arrivals(&targets, &states, &run.catalogue, run.downloads.path());
+        let arrivals = self.stop.unless(arriving).await?;
+        let ingested = self.load_all(run, arrivals, &mut states, journal).await?;
         self.check_delivered(&ingested, &states)?;
+        ingested.iter().flat_map(|table| &table.warnings).for_each(|text| self.observer.warning(text));
         let plan = Plan::new(self, &states, &targets, &BTreeSet::new(), request.asked())?;
         let stale = plan.steps.iter().filter(|step| step.build).count();
         tracing::info!(run_id = run.id, steps = plan.steps.len(), stale, "planned");
@@ -290,9 +306,7 @@ impl Lake {
             .collect();
         let loaded = ingested.iter().filter(|ingested| ingested.files > 0);
         changed.extend(loaded.flat_map(|ingested| [ingested.table.clone(), ingest::register_name()]));
-        if !changed.is_empty() {
-            self.compact(run, &mut states, &changed).await;
-        }
+        self.compact(run, &mut states, &changed).await?;
         self.conclude(run, &publications, &publications.seen(), &states, &mut journal.judgement).await?;
         Ok(ingested)
     }
@@ -325,6 +339,14 @@ impl Lake {
         Ok(())
     }
 
+    /// A table at a version of it; none at none.
+    async fn at(&self, name: &TableName, version: Option<Version>) -> Result<Option<Table>> {
+        match version {
+            Some(version) => Table::open(&self.store, name, Some(version)).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// The names of a project, without any rows yet.
     fn names(&self) -> Arc<Catalogue> {
         let catalogue = Catalogue::new();
@@ -351,6 +373,7 @@ impl Lake {
             options,
             based_on: None,
             as_of: request.as_of,
+            remembered: None,
             command: "run",
             downloads: temporary_folder()?,
         })
@@ -375,7 +398,7 @@ impl Lake {
     }
 
     /// Builds the stale steps of a plan, as many at once as do not wait for each other. What was committed
-    /// before or beside a failure is in `outcomes`, too.
+    /// before or beside a failure is in the journal, too.
     async fn build(&self, run: &Run, plan: &Plan, states: &mut States, journal: &mut Journal) -> Result<()> {
         let mut outcomes = BTreeMap::new();
         let built = self.build_waves(run, plan, states, &mut outcomes, &mut journal.models);
@@ -395,10 +418,11 @@ impl Lake {
         open_all(&run.catalogue, states);
         for wave in plan.waves() {
             let seen: &States = states;
-            let built = parallel::each(
-                self.engine.threads(),
-                wave.iter().map(|step| build::build(self, run, step, seen)),
-            );
+            let building = wave.iter().map(|step| async move {
+                let built = build::build(self, run, step, seen).await;
+                built.map_err(|error| pattern::located(&self.project, step, error))
+            });
+            let built = parallel::each(self, building);
             let mut ended = Ok(());
             for step in built {
                 match step {

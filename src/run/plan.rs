@@ -10,6 +10,7 @@ use crate::contract::{Layer, TableName};
 use crate::error::Result;
 use crate::job::Writes;
 use crate::project::Project;
+use crate::table::{CommitRecord, Table};
 
 /// What is done together: one table, or all tables that read the same view.
 #[derive(Clone, Debug)]
@@ -141,6 +142,13 @@ pub(super) fn inputs_of(project: &Project, name: &TableName) -> BTreeSet<TableNa
     inputs
 }
 
+/// Whether an input was lost and made again since a table was made from it, whatever the numbers of its versions:
+/// its rows are of a later run than the table's. Not to be asked across lakes, as on a day.
+pub(super) fn is_made_again(input: &Table, record: &CommitRecord) -> bool {
+    let has_own_rows = input.version() == input.content();
+    has_own_rows && input.record().is_some_and(|made| made.based_on > record.based_on)
+}
+
 /// Why a table is not what its text and its inputs say it should be.
 pub(super) fn stale(
     project: &Project,
@@ -160,7 +168,8 @@ pub(super) fn stale(
     let mut changes: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     for input in inputs_of(project, name) {
         let then = record.inputs.get(&input.to_string()).copied();
-        let now = states.expect(&input)?.table.content();
+        let made_from = &states.expect(&input)?.table;
+        let now = made_from.content();
         if changing.contains(&input) {
             let is_bronze = input.layer == Layer::Bronze;
             let change = if is_bronze { ("has new files", "have new files") } else { ("changes", "change") };
@@ -168,6 +177,8 @@ pub(super) fn stale(
         } else if then != now {
             let number = |version: Option<u64>| version.map_or("none".to_string(), |v| v.to_string());
             reasons.push(format!("{input} {} → {}", number(then), number(now)));
+        } else if as_of.is_none() && is_made_again(made_from, record) {
+            reasons.push(format!("{input} was lost and made again"));
         }
     }
     reasons.extend(changes.into_iter().map(|(change, inputs)| match inputs.as_slice() {

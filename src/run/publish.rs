@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::prelude::SessionContext;
-use futures::future::try_join_all;
+use futures::future::join_all;
 
 use super::{Asked, Event, Judgement, Lake, Plan, Run, States, Status, fingerprint, parallel, record};
 use crate::contract::{Contract, Expectation, Layer, TableName};
 use crate::engine::{Catalogue, Transition};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::ingest::register_name;
 use crate::job::NEW;
 use crate::quality::{Balance, Entry, Measure, Tally, Verdict, audit, audit_query, balance, count};
 use crate::table::{Change, Publication, Publications, Table, Version};
@@ -33,8 +34,11 @@ pub(super) struct Judged<'a> {
 }
 
 impl Judgement {
-    /// The first book that does not balance, or else the first violation that publishes nothing, is the error.
+    /// The first failure is the error, causes first: a key or a row that violates what is expected of it, then
+    /// a book that does not balance, then what is expected of several rows or tables.
     pub fn check(&self) -> Result<()> {
+        let mut of_rows = self.verdicts.iter().filter(|verdict| verdict.of_rows);
+        of_rows.try_for_each(Verdict::check)?;
         self.balances.iter().try_for_each(Balance::check)?;
         self.verdicts.iter().try_for_each(Verdict::check)
     }
@@ -56,7 +60,7 @@ impl Lake {
         Ok(catalogue)
     }
 
-    /// What readers see, with every table opened.
+    /// What readers see, with every table opened that can be.
     pub async fn status(&self) -> Result<Status> {
         self.store.check_format().await?;
         let publications = Publications::open(&self.store).await?;
@@ -64,14 +68,21 @@ impl Lake {
         let opened = self.project.contracts.keys().map(|name| {
             let version = published.get(name).copied();
             async move {
-                let table = match version {
-                    Some(_) => Some(Table::open(&self.store, name, version).await?),
-                    None => None,
-                };
-                Ok::<_, Error>((name.clone(), table))
+                match version {
+                    Some(_) => (name, Table::open(&self.store, name, version).await.map(Some)),
+                    None => (name, Ok(None)),
+                }
             }
         });
-        Ok(Status { publication: publications.newest().cloned(), tables: try_join_all(opened).await? })
+        let (mut tables, mut damaged) = (Vec::new(), BTreeMap::new());
+        for (name, opened) in join_all(opened).await {
+            let table = opened.unwrap_or_else(|error| {
+                damaged.insert(name.clone(), error);
+                None
+            });
+            tables.push((name.clone(), table));
+        }
+        Ok(Status { publication: publications.newest().cloned(), tables, damaged })
     }
 
     /// Judges what readers, who see `before`, do not see yet and publishes it; what fails stays unpublished.
@@ -110,17 +121,16 @@ impl Lake {
             judged_by: fingerprint::of_judgement(&self.project)?,
             restores: None,
         };
-        let is_as_before =
-            (&publication.tables, &publication.judged_by) == (&before.tables, &before.judged_by);
-        if is_as_before || publication.tables.is_empty() {
+        if !is_news(&publication, before) && !tables.values().any(|table| is_remade(run, before, table)) {
             return Ok(());
         }
         let fresh = tables.into_iter().filter(|(name, table)| !stale.contains(name) && !is_kept(table));
         let fresh: BTreeMap<_, _> = fresh.collect();
-        *judgement = self.judge(run, &publication, before, &fresh).await?;
+        *judgement = self.stop.unless(self.judge(run, &publication, before, &fresh)).await?;
         judgement
             .check()
             .map_err(|e| e.hint("nothing was published; readers see the lake as it was before"))?;
+        self.stop.check()?;
         publications.publish(&publication, self.clock.now(), &run.options).await?;
         tracing::info!(run_id = run.id, tables = publication.tables.len(), "published");
         judgement.published = true;
@@ -139,18 +149,19 @@ impl Lake {
         self.observer.event(Event::Judging);
         let is_changed = |name: &TableName, table: &Table| {
             let part = name.to_string();
-            before.tables.get(name).is_none_or(|then| table.content() > Some(*then))
+            is_remade(run, before, table)
+                || before.tables.get(name).is_none_or(|then| table.content() > Some(*then))
                 || publication.judged_by.get(&part) != before.judged_by.get(&part)
         };
         let changed: BTreeSet<&TableName> =
             fresh.iter().filter(|(name, table)| is_changed(name, table)).map(|(name, _)| name).collect();
         let catalogue = self.names();
         fresh.values().for_each(|table| catalogue.open(table));
-        let transition = Transition { new: Catalogue::new(), old: Catalogue::new() };
+        let transition = Transition::default();
         let (mut appended, mut rows) = (BTreeMap::new(), 0);
         for name in &changed {
             let table = &fresh[*name];
-            let then = before.tables.get(*name).copied();
+            let then = before.tables.get(*name).copied().filter(|_| !is_remade(run, before, table));
             let change = match then {
                 Some(then) => table.changes_since(then).await?,
                 None => Change::Replaced,
@@ -190,8 +201,11 @@ impl Lake {
             changed.contains(&contract.name) || others.any(|other| changed.contains(other))
         };
         let contracts = self.project.contracts.values().filter(|c| tables.contains_key(&c.name));
+        let mut contracts: Vec<&Contract> = contracts.filter(concerns_changed).collect();
+        // What a table is made from comes first, as does a cause.
+        contracts.sort_by_key(|c| self.project.graph.order().iter().position(|name| *name == c.name));
         let audits = contracts
-            .filter(concerns_changed)
+            .into_iter()
             .map(|contract| audit(session, tables, contract, appended.contains_key(&contract.name), *now));
         let is_there = |name: &String| {
             let stored = TableName::parse(name).filter(|name| self.project.contracts.contains_key(name));
@@ -202,9 +216,8 @@ impl Lake {
             query.reads.iter().all(is_there) && (judged.every_audit || query.reads.iter().any(is_changed))
         });
         let queries = queries.map(|(name, query)| audit_query(session, name, query));
-        let mut verdicts: Vec<Verdict> =
-            parallel::all(self.engine.threads(), audits)?.into_iter().flatten().collect();
-        verdicts.extend(parallel::all(self.engine.threads(), queries)?);
+        let mut verdicts: Vec<Verdict> = parallel::all(self, audits)?.into_iter().flatten().collect();
+        verdicts.extend(parallel::all(self, queries)?);
         Ok(verdicts)
     }
 
@@ -223,7 +236,7 @@ impl Lake {
             names.clone().all(|name| tables.contains_key(name)) && names.any(|name| changed.contains(name))
         });
         let crossings = crossings.map(|(contract, book, _)| balance(session, tables, contract, book));
-        balances.extend(parallel::all(self.engine.threads(), crossings)?);
+        balances.extend(parallel::all(self, crossings)?);
         Ok(balances)
     }
 
@@ -280,8 +293,58 @@ impl Lake {
     }
 }
 
+/// Whether a publication shows readers something else than the one before it. That the register knows more files
+/// by sight is no news: what they hold is in bronze.
+fn is_news(publication: &Publication, before: &Publication) -> bool {
+    let shown = |publication: &Publication| -> BTreeMap<TableName, Version> {
+        let tables = publication.tables.clone().into_iter();
+        tables.filter(|(name, _)| *name != register_name()).collect()
+    };
+    let shown = (shown(publication), shown(before));
+    !shown.0.is_empty() && (shown.0 != shown.1 || publication.judged_by != before.judged_by)
+}
+
+/// Whether a table was lost and has been made again under the number of the version that is published.
+fn is_remade(run: &Run, before: &Publication, table: &Table) -> bool {
+    let is_of_this_publication = table.record().is_some_and(|record| record.based_on == run.based_on);
+    run.as_of.is_none()
+        && is_of_this_publication
+        && before.tables.get(table.name()).copied() == table.version()
+}
+
 /// Whether a table's rows are older than those that it is made from, for want of a model that passed its gate:
 /// the books cannot hold it against them.
 pub(super) fn is_kept(table: &Table) -> bool {
     table.record().is_some_and(|record| record.kept)
+}
+
+#[cfg(test)]
+mod tests {
+    //! Proves that of several failures the cause is told.
+
+    use super::*;
+    use crate::contract::Severity;
+
+    #[test]
+    fn a_key_comes_before_the_books_and_these_before_what_looks_at_several_tables() {
+        let verdict = |name: &str, of_rows, failed| {
+            let (table, name, severity) = ("gold.rfm".into(), name.into(), Severity::Fail);
+            let (query, sample) = ("select 1".into(), Vec::new());
+            Verdict { table, name, severity, of_rows, rows: 3, failed, query, sample }
+        };
+        let book = |amount| Balance {
+            name: "silver.invoices → gold.rfm (net)".into(),
+            amounts: vec!["net".into()],
+            entries: vec![Entry { is_in: true, account: "in".into(), rows: 1, amounts: vec![amount] }],
+        };
+        let told = |key, amount, audit| {
+            let verdicts = vec![verdict("audited", false, audit), verdict("unique_key", true, key)];
+            let judgement = Judgement { verdicts, balances: vec![book(amount)], published: false };
+            judgement.check().err().map(|error| error.message().to_string())
+        };
+        assert_eq!(told(2, 1, 1).unwrap(), "`gold.rfm` fails `unique_key` in 2 rows");
+        assert!(told(0, 1, 1).unwrap().starts_with("the books of silver.invoices"));
+        assert_eq!(told(0, 0, 1).unwrap(), "`gold.rfm` fails `audited` in 1 row");
+        assert_eq!(told(0, 0, 0), None);
+    }
 }

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures::future::try_join_all;
-
-use super::{Event, Journal, Lake, Request, Run, States, open_all};
+use super::{Event, Journal, Lake, Request, Run, States, open_all, parallel};
 use crate::contract::{Layer, TableName};
 use crate::engine::Catalogue;
 use crate::error::{Error, Result};
@@ -21,6 +19,7 @@ impl Lake {
     pub async fn ingest(&self, source: &str, locations: &[String]) -> Result<Ingested> {
         let mut run = self.start(&Request::default())?;
         run.command = "ingest";
+        let _listening = self.stop.listen();
         let _lock = self.store.lock(&run.id)?;
         self.store.initialise().await?;
         let mut journal = Journal::default();
@@ -41,9 +40,10 @@ impl Lake {
         run.based_on = publications.table().version();
         let mut states = States::load(self, &publications).await?;
         open_all(&run.catalogue, &states);
-        let arrival = self.receive(&table, locations, &states, &run.catalogue, run.downloads.path()).await?;
-        let loaded = self.load_all(run, vec![arrival], &mut states).await?;
-        journal.has_loaded = loaded.iter().any(|ingested| ingested.files > 0);
+        let arriving = self.receive(&table, locations, &states, &run.catalogue, run.downloads.path());
+        let arrival = self.stop.unless(arriving).await?;
+        let loaded = self.load_all(run, vec![arrival], &mut states, journal).await?;
+        loaded.iter().flat_map(|table| &table.warnings).for_each(|text| self.observer.warning(text));
         self.conclude(run, &publications, &publications.seen(), &states, &mut journal.judgement).await?;
         loaded.into_iter().next().ok_or_else(|| Error::internal("nothing was ingested"))
     }
@@ -58,7 +58,7 @@ impl Lake {
     ) -> Result<Vec<Arrival>> {
         let needed = self.project.graph.with_ancestors(targets.iter().cloned());
         let bronze = needed.iter().filter(|name| name.layer == Layer::Bronze);
-        try_join_all(bronze.map(|table| self.receive(table, &[], states, catalogue, downloads))).await
+        parallel::joined(bronze.map(|table| self.receive(table, &[], states, catalogue, downloads))).await
     }
 
     /// What the files at `locations`, or those that have landed, hold that the register does not know.
@@ -77,17 +77,22 @@ impl Lake {
         let downloads = &downloads.join(&table.table);
         let observer = self.observer.clone();
         let progress = move |bytes, of| observer.event(Event::Fetched { bytes, of });
-        let deliveries = match locations {
+        let (deliveries, warnings) = match locations {
             [] if source.landing.contains("://") => {
-                ingest::resolve(std::slice::from_ref(&source.landing), downloads, &progress).await?
+                let landing = std::slice::from_ref(&source.landing);
+                (ingest::resolve(landing, downloads, &progress).await?, Vec::new())
             }
-            [] => ingest::landed(&self.project.folder, &source.landing)?,
-            named => ingest::resolve(named, downloads, &progress).await?,
+            [] => ingest::landed(&self.project.folder, &source.landing, &register)?,
+            named => (ingest::resolve(named, downloads, &progress).await?, Vec::new()),
         };
         let name = table.clone();
         let examined =
             tokio::task::spawn_blocking(move || Arrival::examine(&name, layout, &deliveries, &register));
-        examined.await.map_err(|e| Error::internal(format!("looking at the files stopped: {e}")))?
+        let examined = examined.await;
+        let mut arrival =
+            examined.map_err(|e| Error::internal(format!("looking at the files stopped: {e}")))??;
+        arrival.warnings.extend(warnings);
+        Ok(arrival)
     }
 
     async fn register(
@@ -106,6 +111,7 @@ impl Lake {
         run: &Run,
         arrivals: Vec<Arrival>,
         states: &mut States,
+        journal: &mut Journal,
     ) -> Result<Vec<Ingested>> {
         let mut all = Vec::new();
         for arrival in arrivals {
@@ -128,7 +134,9 @@ impl Lake {
             };
             let bronze = states.expect(&table)?;
             let files = states.expect(&ingest::register_name())?;
-            let (ingested, tables) = ingest::load(arrival, bronze, contract, files, &loading).await?;
+            let loaded = self.stop.unless(ingest::load(arrival, bronze, contract, files, &loading)).await;
+            let (ingested, tables) = loaded?;
+            journal.has_loaded |= ingested.files > 0;
             if ingested.files > 0 {
                 let (rows, seconds) = (ingested.rows, clock.elapsed().as_secs_f64());
                 self.observer.event(Event::Finished { table: table.clone(), rows, seconds });

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use futures::future::try_join_all;
 use serde::Serialize;
 
-use super::{Action, Judgement, Lake, Modelled, Run, TableOutcome, fingerprint};
+use super::{Action, Judgement, Lake, Modelled, Run, TableOutcome, fingerprint, parallel};
 use crate::contract::{Contract, Layer, TableName};
 use crate::error::{Error, Result};
 use crate::quality::{Balance, Verdict, decimal};
@@ -44,6 +43,7 @@ struct ModelRow<'a> {
     version: u32,
     parameters: &'a BTreeMap<String, String>,
     seed: Option<u64>,
+    as_of: Option<String>,
     trained_from: Option<String>,
     trained_through: Option<String>,
     rows: u64,
@@ -71,6 +71,7 @@ struct RunRow<'a> {
     program: String,
     project_commit: Option<String>,
     config_fingerprint: String,
+    as_of: Option<String>,
     error: Option<String>,
 }
 
@@ -172,7 +173,7 @@ impl Lake {
                 table.commit(&contract, Mode::Append(&table), draft, record).await.map(|_| ())
             }
         });
-        try_join_all(appended).await.map(|_: Vec<()>| ())
+        parallel::joined(appended).await.map(|_: Vec<()>| ())
     }
 
     fn run_row<'a>(&self, run: &'a Run, journal: &Journal, error: Option<&Error>) -> RunRow<'a> {
@@ -191,6 +192,7 @@ impl Lake {
             program: format!("lake {}", env!("CARGO_PKG_VERSION")),
             project_commit: project_commit(&self.project.folder),
             config_fingerprint: fingerprint::hash(&settings.join("\n")),
+            as_of: run.as_of.map(|day| day.to_string()),
             error: error.map(ToString::to_string),
         }
     }
@@ -222,6 +224,7 @@ fn model_row<'a>(run: &'a Run, model: &'a Modelled) -> ModelRow<'a> {
         version: estimator.version(),
         parameters: &learned.parameters,
         seed: learned.seed,
+        as_of: run.as_of.map(|day| day.to_string()),
         trained_from: learned.trained_from.map(|day| day.to_string()),
         trained_through: learned.trained_through.map(|day| day.to_string()),
         rows: learned.rows,

@@ -10,7 +10,6 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::Date32Type;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
-use futures::future::try_join_all;
 
 use super::{Lake, parallel};
 use crate::contract::{Layer, TableName};
@@ -41,7 +40,7 @@ impl States {
             let state = load(lake, publications, &name).await?;
             Ok::<_, Error>((name, state))
         });
-        let mut states = States(parallel::all(lake.engine.threads(), opened)?.into_iter().collect());
+        let mut states = States(parallel::all(lake, opened)?.into_iter().collect());
         states.drop_halves(lake, publications).await?;
         Ok(states)
     }
@@ -53,7 +52,7 @@ impl States {
             let table = Table::open(&lake.store, name, Some(*version)).await?;
             Ok::<_, Error>((name.clone(), State::of(table)))
         });
-        let mut states: BTreeMap<_, _> = try_join_all(opened).await?.into_iter().collect();
+        let mut states: BTreeMap<_, _> = parallel::joined(opened).await?.into_iter().collect();
         for name in lake.project.contracts.keys() {
             if !states.contains_key(name) {
                 let table = Table::open(&lake.store, name, None).await?.emptied();
@@ -155,11 +154,12 @@ fn lost(newest: Table, shown: Option<Version>) -> Result<State> {
         .hint("bring back its folder from a copy, or `lake rollback` to a run before the loss and load the files again"))
 }
 
-/// The published version of a table; as if never written when it has none.
+/// The published version of a table; as if never written when it has none, or has lost it.
 async fn published(lake: &Lake, publications: &Publications, newest: &Table) -> Result<Table> {
     let shown = publications.newest().and_then(|publication| publication.tables.get(newest.name())).copied();
     match shown {
         Some(version) if newest.version() == Some(version) => Ok(newest.clone()),
+        Some(version) if newest.version() < Some(version) => Ok(newest.emptied()),
         Some(version) => Table::open(&lake.store, newest.name(), Some(version)).await,
         None => Ok(newest.emptied()),
     }

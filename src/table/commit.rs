@@ -11,6 +11,7 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::table::state::DeltaTableState;
 use serde::{Deserialize, Serialize};
 
+use super::damage::is_sound;
 use super::{Draft, Table, Version, failure};
 use crate::contract::Contract;
 use crate::error::{Error, Result};
@@ -56,6 +57,12 @@ pub struct CommitRecord {
     /// Whether the rows are those from before, because what would have replaced them was withheld.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub kept: bool,
+    /// Whether its rows were made without the model that should have made them, because that was withheld.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unlearned: bool,
+    /// The content version of the table that was published when its rows were made; none when none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Version>,
     /// In bronze, the position of the last file that was loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingest_seq: Option<i64>,
@@ -143,14 +150,32 @@ impl Table {
         files.map(|file| (file.path().to_string(), file)).collect()
     }
 
-    /// The text of a commit, one JSON action a line; none when the log no longer holds it.
+    /// The text of a commit, one JSON action a line; none when the log no longer holds it. One that is not
+    /// JSON is an error.
     pub(super) async fn commit_at(&self, version: Version) -> Result<Option<String>> {
         let what = format!("read the log of `{}`", self.name);
         let entry = self.log_store.read_commit_entry(version).await.map_err(|e| failure(&what, e))?;
-        Ok(entry.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+        let Some(bytes) = entry else { return Ok(None) };
+        let commit = String::from_utf8_lossy(&bytes).into_owned();
+        match is_sound(&commit) {
+            true => Ok(Some(commit)),
+            false => Err(self.damaged(&format!("commit {version} cannot be read"))),
+        }
     }
 
     /// Rows that stay must be able to keep the contract: columns may be added, if they may be NULL.
+    /// Whether it has every column of a contract, by name and type.
+    pub fn has_columns_of(&self, contract: &Contract) -> Result<bool> {
+        let promised: StructType = delta_schema(contract)?;
+        let own = self.state.as_ref().map(DeltaTableState::schema);
+        let has = |field: &StructField| {
+            own.as_ref()
+                .and_then(|own| own.field(field.name()))
+                .is_some_and(|own| own.data_type() == field.data_type())
+        };
+        Ok(promised.fields().all(has))
+    }
+
     fn check_widened(&self, contract: &Contract) -> Result<()> {
         let Some(state) = &self.state else { return Ok(()) };
         let now: StructType = delta_schema(contract)?;

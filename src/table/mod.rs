@@ -4,6 +4,7 @@
 
 mod changes;
 mod commit;
+mod damage;
 mod publication;
 mod store;
 mod upkeep;
@@ -74,10 +75,10 @@ impl Table {
             checkpoint_commits: store.checkpoint_commits,
         };
         if exists || version.is_some() {
-            let state = DeltaTableState::try_new(table.log_store.as_ref(), version)
-                .await
-                .map_err(|e| failure(&what, e))?;
-            table.state = Some(state);
+            match DeltaTableState::try_new(table.log_store.as_ref(), version).await {
+                Ok(state) => table.state = Some(state),
+                Err(error) => return Err(table.unopened(version, error).await),
+            }
             table.read_origin().await?;
         }
         Ok(table)
@@ -85,10 +86,10 @@ impl Table {
 
     /// The same table at another version.
     async fn at(&self, version: Version) -> Result<Table> {
-        let state = DeltaTableState::try_new(self.log_store.as_ref(), Some(version))
-            .await
-            .map_err(|e| failure(&format!("open `{}` at version {version}", self.name), e))?;
-        Ok(Table { state: Some(state), record: None, content: None, ..self.clone() })
+        match DeltaTableState::try_new(self.log_store.as_ref(), Some(version)).await {
+            Ok(state) => Ok(Table { state: Some(state), record: None, content: None, ..self.clone() }),
+            Err(error) => Err(self.unopened(Some(version), error).await),
+        }
     }
 
     /// The same place as if nothing had ever been written there.
@@ -177,6 +178,8 @@ pub struct Size {
 /// An error of the storage layer, said in the program's terms; `what` was being tried.
 fn failure(what: &str, error: DeltaTableError) -> Error {
     let text = error.to_string();
+    // What follows is the inside of the storage layer.
+    let said = text.lines().next().unwrap_or_default().to_string();
     let taken = match &error {
         DeltaTableError::VersionAlreadyExists(_) => true,
         DeltaTableError::Transaction { source } => {
@@ -186,21 +189,21 @@ fn failure(what: &str, error: DeltaTableError) -> Error {
     };
     if taken {
         return Error::conflict(format!("cannot {what}: someone else changed it at the same time"))
-            .detail(text)
+            .detail(said)
             .hint("run the same command again");
     }
     let message = format!("cannot {what}");
     if text.contains("No space left on device") || text.contains("os error 28") {
         return Error::unavailable(format!("{message}: the disk is full"))
-            .detail(text)
+            .detail(said)
             .hint("free some space and run the same command again; what was published before is untouched");
     }
     if text.contains("Permission denied") || text.contains("os error 13") {
         return Error::unavailable(format!("{message}: permission denied"))
-            .detail(text)
+            .detail(said)
             .hint("check the owner and the mode of the lake's folder");
     }
-    Error::unavailable(message).detail(text)
+    Error::unavailable(message).detail(said)
 }
 
 #[cfg(test)]

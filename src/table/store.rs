@@ -2,7 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use deltalake::ObjectStoreError;
 use deltalake::logstore::{
@@ -207,9 +207,23 @@ fn locate(project: &Path, root: &str) -> Result<(Url, Option<PathBuf>)> {
     }
     let folder =
         std::path::absolute(project.join(root)).map_err(|e| io_error("find", Path::new(root), &e))?;
+    let folder = normalised(&folder);
     let url = Url::from_directory_path(&folder)
         .map_err(|()| Error::invalid(format!("`root` cannot be `{}`", folder.display())))?;
     Ok((url, Some(folder)))
+}
+
+/// A path without `.` and `..`, by its text alone: what a link before a `..` leads to is not looked at.
+fn normalised(path: &Path) -> PathBuf {
+    let mut whole = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => _ = whole.pop(),
+            part => whole.push(part),
+        }
+    }
+    whole
 }
 
 /// The stores of cloud providers, made known once at the start of the program.

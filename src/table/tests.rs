@@ -165,6 +165,42 @@ async fn rearranging_files_changes_no_rows() {
 }
 
 #[tokio::test]
+async fn a_damaged_log_is_told_of_by_what_it_lacks() {
+    let contract = contract("a");
+    for (commit, text, version, said) in [
+        (0, None, None, "commit 0 is missing"),
+        (1, None, None, "commit 1 is missing"),
+        (1, Some("{\"add\":{\"path\""), Some(2), "commit 1 cannot be read"),
+        (2, Some("garbage\n"), None, "commit 2 cannot be read"),
+        (2, Some(""), None, "commit 2 cannot be read"),
+        (2, None, Some(2), "version 2 is gone, what is left ends with 1"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), "lake").unwrap();
+        let mut table = Table::open(&store, &contract.name, None).await.unwrap();
+        for number in 0..3 {
+            table = write(&table, &contract, Mode::Append(&table), vec![number]).await.unwrap();
+        }
+        let log = folder.path().join(format!("lake/gold/numbers/_delta_log/{commit:020}.json"));
+        match text {
+            Some(text) => std::fs::write(&log, text).unwrap(),
+            None => std::fs::remove_file(&log).unwrap(),
+        }
+        let error = Table::open(&store, &contract.name, version).await.err().unwrap();
+        assert_eq!(error.message(), format!("`gold.numbers` cannot be opened: {said}"));
+        assert_eq!(error.hints(), ["move that folder away: `lake run` makes the table anew"]);
+        assert_eq!(error.details().len(), 1, "{error}");
+    }
+}
+
+#[test]
+fn a_root_may_lead_upwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("shop"), "../other/./x/../lake").unwrap();
+    assert_eq!(store.location(), folder.path().join("other/lake").display().to_string());
+}
+
+#[tokio::test]
 async fn a_lake_of_a_newer_program_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), "lake").unwrap();

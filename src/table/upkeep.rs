@@ -47,11 +47,11 @@ impl Table {
         match self.files().into_keys().find(|path| !there.contains(path)) {
             None => Ok(()),
             Some(path) => Err(Error::unavailable(format!(
-                "version {} of `{}` can no longer be read",
+                "version {} of `{}` can no longer be read: its files were removed by a vacuum",
                 self.version().unwrap_or_default(),
                 self.name
             ))
-            .detail(format!("its file `{path}` is gone"))
+            .detail(format!("`{path}` is gone"))
             .hint("a vacuum keeps what was published within its retention only")),
         }
     }

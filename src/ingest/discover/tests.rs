@@ -48,6 +48,12 @@ fn a_folder_gives_its_readable_files_in_natural_order() {
 }
 
 #[test]
+fn what_is_passed_over_is_known_by_name() {
+    let folder = folder(&["in/a.csv", "in/b.txt", "in/a.md", "in/.hidden", "in/~$d.xlsx", "in/deeper/c.txt"]);
+    assert_eq!(passed_over(&folder.path().join("in")).unwrap(), ["a.md", "b.txt"]);
+}
+
+#[test]
 fn an_empty_folder_gives_nothing() {
     assert_eq!(discover(&folder(&[]).path().display().to_string()).unwrap(), []);
 }
