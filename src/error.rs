@@ -23,6 +23,8 @@ pub enum Kind {
     Unavailable,
     /// A fault of the program. Exit code 1.
     Internal,
+    /// The process was told to end. Exit code 130.
+    Interrupted,
     /// The reader of the output has gone: no fault at all. Exit code 0.
     ClosedPipe,
 }
@@ -35,6 +37,7 @@ impl Kind {
             Kind::Invalid => 2,
             Kind::Data => 3,
             Kind::Conflict | Kind::Unavailable | Kind::Internal => 1,
+            Kind::Interrupted => 130,
         }
     }
 }
@@ -140,6 +143,10 @@ pub fn io_error(what: &str, path: &std::path::Path, error: &std::io::Error) -> E
             .hint("check the owner and the mode of the path, or run as a user who may use it"),
         std::io::ErrorKind::StorageFull => Error::unavailable(format!("{message}: the disk is full"))
             .hint("free some space and run the same command again; what was published before is untouched"),
+        std::io::ErrorKind::IsADirectory => Error::invalid(format!("{message}: it is a folder")),
+        std::io::ErrorKind::NotADirectory | std::io::ErrorKind::AlreadyExists => {
+            Error::invalid(format!("{message}: there is a file where a folder is wanted"))
+        }
         _ => Error::unavailable(format!("{message}: {error}")),
     }
 }
@@ -197,5 +204,9 @@ mod tests {
         );
         assert!(said(std::io::ErrorKind::StorageFull).starts_with("cannot read `a/b`: the disk is full"));
         assert!(said(std::io::ErrorKind::NotFound).ends_with("there is no such file or folder"));
+        assert!(said(std::io::ErrorKind::IsADirectory).ends_with("it is a folder"));
+        assert!(
+            said(std::io::ErrorKind::NotADirectory).ends_with("there is a file where a folder is wanted")
+        );
     }
 }

@@ -18,7 +18,9 @@ pub struct CheckArgs {}
 pub async fn check(lake: Lake, _: CheckArgs) -> Result<()> {
     let checked = lake::run::check(&lake).await?;
     print::line(format!(
-        "{} contracts, {} jobs, {} queries: all in order",
-        checked.contracts, checked.jobs, checked.queries
+        "{}, {}, {}: all in order",
+        print::counted(checked.contracts as u64, "contract", "contracts"),
+        print::counted(checked.jobs as u64, "job", "jobs"),
+        print::counted(checked.queries as u64, "query", "queries"),
     ))
 }

@@ -53,7 +53,8 @@ pub fn demo(global: &Global, args: &DemoArgs) -> Result<()> {
     let out = args.dir.join("landing/online_retail");
     if !out.join("truth/parameters.json").exists() {
         let generated = generate::write(&GenerateArgs { seed: args.seed, out, ..GenerateArgs::usual() })?;
-        print::line(format!("generated {} lines of dirty retail data", print::count(generated.lines)))?;
+        let lines = print::counted(generated.lines, "line", "lines");
+        print::line(format!("generated {lines} of dirty retail data"))?;
     }
     let global = Global { project: args.dir.clone(), ..global.clone() };
     in_lake(&global, Bars::Shown, |lake| async move { build(&lake).await })?;

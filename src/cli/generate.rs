@@ -67,8 +67,8 @@ pub fn generate(args: &GenerateArgs) -> Result<()> {
     let summary = write(args)?;
     let seconds = clock.elapsed().as_secs_f64();
     print::line(format!(
-        "{} lines ({}) written to {} in {} s; the truth about them is in {}",
-        print::count(summary.lines),
+        "{} ({}) written to {} in {} s; the truth about them is in {}",
+        print::counted(summary.lines, "line", "lines"),
         print::bytes(summary.bytes),
         args.out.display(),
         print::seconds(seconds),

@@ -34,15 +34,15 @@ pub async fn ingest(lake: Lake, args: IngestArgs) -> Result<()> {
 
 /// One line about what was loaded.
 pub fn describe(ingested: &lake::ingest::Ingested) -> String {
-    let files = |n: u64| format!("{} file{}", print::count(n), if n == 1 { "" } else { "s" });
+    let files = |n: u64| print::counted(n, "file", "files");
     let known = match ingested.known {
         0 => String::new(),
         n => format!("; {} known already", files(n)),
     };
     format!(
-        "{}: {} loaded, {} rows{known}",
+        "{}: {} loaded, {}{known}",
         ingested.table,
         files(ingested.files),
-        print::count(ingested.rows)
+        print::counted(ingested.rows, "row", "rows")
     )
 }

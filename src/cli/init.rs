@@ -26,11 +26,13 @@ const IGNORED: &str = "/lakehouse\n/landing\n";
 /// Writes the project and says what to do with it.
 pub fn init(args: &InitArgs) -> Result<()> {
     let (written, kept) = write_project(args)?;
-    print::line(format!(
-        "{} files written to {}, {kept} were there and stay as they are",
-        written,
-        args.dir.display()
-    ))?;
+    let written = print::counted(written, "file", "files");
+    let kept = match kept {
+        0 => String::new(),
+        1 => ", 1 was there and stays as it is".into(),
+        kept => format!(", {kept} were there and stay as they are"),
+    };
+    print::line(format!("{written} written to {}{kept}", args.dir.display()))?;
     print::line(format!(
         "\nNext:\n  cd {}\n  lake generate                 simulated sales, or put your own files into landing/online_retail\n  lake run --layer gold\n  lake status",
         args.dir.display()
@@ -38,7 +40,7 @@ pub fn init(args: &InitArgs) -> Result<()> {
 }
 
 /// Writes the files that are missing; gives how many were written and how many were there.
-pub fn write_project(args: &InitArgs) -> Result<(usize, usize)> {
+pub fn write_project(args: &InitArgs) -> Result<(u64, u64)> {
     let extra = [(".gitignore", IGNORED)];
     let (mut written, mut kept) = (0, 0);
     for (name, text) in FILES.iter().chain(&extra) {

@@ -3,9 +3,11 @@
 use chrono::TimeDelta;
 use clap::Args;
 use lake::contract::TableName;
-use lake::error::{Error, Result};
+use lake::error::{Error, Result, nearest};
+use lake::ingest::{register_contract, register_name};
 use lake::run::Lake;
 
+use super::names::{limit, table_name};
 use super::print;
 
 /// Make the files of tables as few and as large as the settings want them.
@@ -26,7 +28,10 @@ pub struct OptimizeArgs {
 
 /// Optimizes and prints files and bytes before and after.
 pub async fn optimize(lake: Lake, args: OptimizeArgs) -> Result<()> {
-    let name = args.table.as_deref().map(|name| table_name(&lake, name)).transpose()?;
+    let name = args.table.as_deref().map(|name| table_name(&lake.project, name)).transpose()?;
+    if let (Some(name), Some(sort_by)) = (&name, &args.sort_by) {
+        check_columns(&lake, name, sort_by)?;
+    }
     let optimized = lake.optimize(name.as_ref(), args.sort_by.as_deref()).await?;
     if optimized.is_empty() {
         return print::line("nothing to do: no table has more than one file");
@@ -39,6 +44,26 @@ pub async fn optimize(lake: Lake, args: OptimizeArgs) -> Result<()> {
         ]
     });
     print::line(print::table(&["table", "files", "size"], &[1, 2], rows))
+}
+
+/// Each of the names joined by commas is a column of the table.
+fn check_columns(lake: &Lake, table: &TableName, names: &str) -> Result<()> {
+    let contract = match lake.project.contracts.get(table) {
+        Some(contract) => contract.clone(),
+        None if *table == register_name() => register_contract()?,
+        // Other tables cannot be optimized, which is said when it is tried.
+        None => return Ok(()),
+    };
+    let columns = || contract.columns.iter().map(|column| column.name.as_str());
+    let Some(unknown) = names.split(',').map(str::trim).find(|name| columns().all(|column| column != *name))
+    else {
+        return Ok(());
+    };
+    let error = Error::invalid(format!("`{table}` has no column `{unknown}` to sort by"));
+    Err(match nearest(unknown, columns()) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint(format!("known are: {}", columns().collect::<Vec<_>>().join(", "))),
+    })
 }
 
 /// Remove files that no publication within the retention needs; only shows them unless told to apply.
@@ -66,16 +91,21 @@ pub async fn vacuum(lake: Lake, args: VacuumArgs) -> Result<()> {
     let bytes: u64 = vacuumed.iter().map(|table| table.bytes).sum();
     let files: usize = vacuumed.iter().map(|table| table.files.len()).sum();
     if files == 0 {
-        return print::line(format!("nothing to remove: every file is needed or younger than {days} days"));
+        let younger = match days {
+            0 => String::new(),
+            days => format!(" or younger than {}", print::counted(days.into(), "day", "days")),
+        };
+        return print::line(format!("nothing to remove: every file is needed{younger}"));
     }
     let rows = vacuumed.iter().map(|table| {
         vec![table.table.to_string(), print::count(table.files.len() as u64), print::bytes(table.bytes)]
     });
     print::line(print::table(&["table", "files", "size"], &[1, 2], rows))?;
-    let (files, bytes) = (print::count(files as u64), print::bytes(bytes));
+    let (files, bytes) = (print::counted(files as u64, "file", "files"), print::bytes(bytes));
+    let same = args.older_than.map_or(String::new(), |days| format!(" --older-than {days}"));
     match args.apply {
-        true => print::line(format!("removed {files} files, {bytes}")),
-        false => print::line(format!("{files} files, {bytes}, would go; `lake vacuum --apply` removes them")),
+        true => print::line(format!("removed {files}, {bytes}")),
+        false => print::line(format!("{files}, {bytes}, would go; `lake vacuum{same} --apply` removes them")),
     }
 }
 
@@ -87,13 +117,13 @@ pub struct HistoryArgs {
     #[arg(value_name = "TABLE")]
     pub table: String,
     /// How many versions are shown, newest first
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = limit)]
     pub limit: usize,
 }
 
 /// Prints the versions of a table, newest first.
 pub async fn history(lake: Lake, args: HistoryArgs) -> Result<()> {
-    let past = lake.history(&table_name(&lake, &args.table)?, args.limit).await?;
+    let past = lake.history(&table_name(&lake.project, &args.table)?, args.limit).await?;
     if past.is_empty() {
         return print::line(format!("`{}` has never been built", args.table));
     }
@@ -114,8 +144,4 @@ pub async fn history(lake: Lake, args: HistoryArgs) -> Result<()> {
     });
     let header = ["version", "at (UTC)", "did", "rows", "run", "published", "made from"];
     print::line(print::table(&header, &[0, 3], rows))
-}
-
-fn table_name(lake: &Lake, name: &str) -> Result<TableName> {
-    TableName::parse(name).ok_or_else(|| -> Error { lake.project.unknown_table(name) })
 }

@@ -4,12 +4,16 @@ mod answer;
 mod check;
 mod completions;
 mod config;
+mod customer;
 mod demo;
 mod generate;
 mod ingest;
 mod init;
+mod log;
 mod maintain;
 mod models;
+mod names;
+mod output;
 mod plan;
 mod plot;
 mod print;
@@ -21,20 +25,19 @@ mod status;
 mod verify;
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use lake::clock::SystemClock;
 use lake::config::{Config, LogFormat};
-use lake::error::{Error, Kind, Result};
+use lake::error::{Error, Result};
 use lake::project::Project;
 use lake::run::{Lake, Observer};
+
+pub use log::report;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -62,7 +65,8 @@ const EXAMPLES: &str = "Examples:
   lake run --layer gold                     load what has landed, build what is stale, publish
   lake sql 'select * from gold.daily_sales limit 5'
 
-Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 books or a `fail` expectation.";
+Exit codes: 0 done; 1 failed, and may succeed another time; 2 the command, the project or a file must be mended;
+3 the data must be looked at: its books, a `fail` expectation, what `lake verify` found; 130 interrupted.";
 
 /// Options of every command.
 #[derive(Args, Clone, Debug)]
@@ -76,7 +80,7 @@ struct Global {
     /// Where the tables lie: a folder or a URL [config: root]
     #[arg(long, global = true, value_name = "DIR|URL", help_heading = "Settings")]
     root: Option<String>,
-    /// How many threads work at once; 0 takes every core [config: threads]
+    /// How many threads work at once, at most 1024; 0 takes every core [config: threads]
     #[arg(long, global = true, value_name = "N", help_heading = "Settings")]
     threads: Option<usize>,
     /// Memory that queries may take before they spill, e.g. 2GB [config: memory_limit]
@@ -109,6 +113,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     Models(models::ModelsArgs),
     Plot(plot::PlotArgs),
+    Customer(customer::CustomerArgs),
+    Recommend(customer::RecommendArgs),
     History(maintain::HistoryArgs),
     Optimize(maintain::OptimizeArgs),
     Vacuum(maintain::VacuumArgs),
@@ -137,6 +143,8 @@ impl Cli {
             Command::Verify(args) => in_lake(global, Bars::Shown, |lake| verify::verify(lake, args)),
             Command::Models(args) => in_lake(global, Bars::Hidden, |lake| models::models(lake, args)),
             Command::Plot(args) => in_lake(global, Bars::Hidden, |lake| plot::plot(lake, args)),
+            Command::Customer(args) => in_lake(global, Bars::Hidden, |lake| customer::customer(lake, args)),
+            Command::Recommend(args) => in_lake(global, Bars::Hidden, |lake| customer::recommend(lake, args)),
             Command::History(args) => in_lake(global, Bars::Hidden, |lake| maintain::history(lake, args)),
             Command::Optimize(args) => in_lake(global, Bars::Shown, |lake| maintain::optimize(lake, args)),
             Command::Vacuum(args) => in_lake(global, Bars::Shown, |lake| maintain::vacuum(lake, args)),
@@ -164,21 +172,33 @@ impl Global {
         flags.extend(self.threads.map(|value| ("threads", value.to_string())));
         flags.extend(self.memory_limit.clone().map(|value| ("memory_limit", value)));
         flags.extend(self.log_format.map(|format| {
-            let text = match format {
-                LogFormatArg::Human => "human",
-                LogFormatArg::Json => "json",
+            let (format, text) = match format {
+                LogFormatArg::Human => (LogFormat::Human, "human"),
+                LogFormatArg::Json => (LogFormat::Json, "json"),
             };
+            // What is wrong with the settings is said in the same format.
+            log::write_errors_as(format);
             ("log.format", text.to_string())
         }));
         let variables: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+            .filter(|(name, _)| !name.starts_with(TESTS))
             .collect();
         Config::load(folder, &variables, &flags)
     }
 }
 
-/// Whether the log is JSON lines, and errors with it.
-static JSON: AtomicBool = AtomicBool::new(false);
+/// Variables whose names begin so belong to the program's tests and are no settings.
+const TESTS: &str = "LAKE_TEST_";
+
+/// A root that is a local file cannot hold tables.
+fn check_root(folder: &Path, root: &str) -> Result<()> {
+    match folder.join(root).is_file() {
+        false => Ok(()),
+        true => Err(Error::invalid(format!("the root of the lake, `{root}`, is a file and not a folder"))
+            .hint("name a folder with `--root DIR`, or as `root` in config/lake.toml")),
+    }
+}
 
 /// Whether a command shows progress.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -194,7 +214,8 @@ where
 {
     let folder = global.folder();
     let config = global.load(&folder)?;
-    log_to_stderr(&config)?;
+    log::send_to_stderr(&config.settings.log)?;
+    check_root(&folder, &config.settings.root)?;
     let observer: Arc<dyn Observer> = match bars {
         Bars::Shown => progress::observer(config.settings.log.format),
         Bars::Hidden => Arc::new(lake::run::Silent),
@@ -203,7 +224,13 @@ where
     let project = Project::load(&folder, config)?;
     lake::table::register_cloud_stores();
     let lake = Lake::open(project, Arc::new(SystemClock), observer)?;
-    runtime(threads)?.block_on(command(lake))
+    // The models' threads; of a second command in one process, as in the demo, they are those of the first.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    let runtime = runtime(threads)?;
+    let ended = runtime.block_on(command(lake));
+    // What an interrupted run was at, such as a fit, is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 /// The asynchronous runtime of the process.
@@ -213,46 +240,4 @@ fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .map_err(|e| Error::unavailable(format!("cannot start the program's threads: {e}")))
-}
-
-/// Sends log events to standard error in the format that is configured.
-fn log_to_stderr(config: &Config) -> Result<()> {
-    let log = &config.settings.log;
-    let progress =
-        if log.format == LogFormat::Json { format!(",{}=info", progress::TARGET) } else { String::new() };
-    let filter = tracing_subscriber::EnvFilter::try_new(format!("{}{progress}", log.filter))
-        .map_err(|e| Error::invalid(format!("setting `log.filter` cannot be `{}`: {e}", log.filter)))?;
-    JSON.store(log.format == LogFormat::Json, Ordering::Relaxed);
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(print::colours_wanted());
-    // A second call, as in the demo, keeps the first subscriber.
-    let _ = match log.format {
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        LogFormat::Human => builder.try_init(),
-    };
-    Ok(())
-}
-
-/// Prints an error to standard error and gives the exit code of its kind; a closed pipe is no error.
-pub fn report(error: &Error) -> ExitCode {
-    if error.kind() == Kind::ClosedPipe {
-        return ExitCode::SUCCESS;
-    }
-    if JSON.load(Ordering::Relaxed) {
-        tracing::error!(target: progress::TARGET, details = ?error.details(), hints = ?error.hints(), "{}", error.message());
-        return ExitCode::from(error.kind().exit_code());
-    }
-    let (bold, red, cyan, reset) = print::colours();
-    let mut text = format!("{bold}{red}error:{reset} {}\n", error.message());
-    for detail in error.details() {
-        text += &format!("  {}\n", detail.replace('\n', "\n  "));
-    }
-    for hint in error.hints() {
-        text += &format!("{bold}{cyan}hint:{reset} {hint}\n");
-    }
-    // Where nobody listens, the exit code still says it.
-    let _ = std::io::stderr().write_all(text.as_bytes());
-    ExitCode::from(error.kind().exit_code())
 }

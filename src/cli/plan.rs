@@ -33,6 +33,9 @@ pub async fn plan(lake: Lake, args: PlanArgs) -> Result<()> {
 pub async fn print_plan(lake: &Lake, request: &Request) -> Result<()> {
     let (plan, arrivals) = lake.plan(request).await?;
     for arrival in &arrivals {
+        for text in &arrival.warnings {
+            print::line(format!("warning: {text}"))?;
+        }
         for (source, _) in &arrival.new {
             print::line(format!("would load {} into {}", source.name, arrival.table))?;
         }

@@ -24,9 +24,14 @@ pub fn output_error(error: std::io::Error) -> Error {
     }
 }
 
-/// Whether standard error is a terminal and `NO_COLOR` does not forbid colours.
+/// Whether standard error is a terminal that knows colours and can write over a line.
+pub fn on_terminal() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Whether standard error is such a terminal and `NO_COLOR` does not forbid colours.
 pub fn colours_wanted() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    on_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Bold, red, cyan and reset for standard error; empty when no colours are wanted.
@@ -34,10 +39,15 @@ pub fn colours() -> (&'static str, &'static str, &'static str, &'static str) {
     if colours_wanted() { ("\x1b[1m", "\x1b[31m", "\x1b[36m", "\x1b[0m") } else { ("", "", "", "") }
 }
 
+/// Columns of a terminal below which nothing is fitted into them: some terminals have 0 of them.
+const NARROWEST: u16 = 40;
+
 /// A table with a header; the columns named in `numbers` are aligned to the right.
 pub fn table(header: &[&str], numbers: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    let is_narrow = table.width().is_some_and(|width| width < NARROWEST);
+    let arrangement = if is_narrow { ContentArrangement::Disabled } else { ContentArrangement::Dynamic };
+    table.load_preset(presets::NOTHING).set_content_arrangement(arrangement);
     table
         .set_style(TableComponent::HeaderLines, '─')
         .set_style(TableComponent::MiddleHeaderIntersections, '─');
@@ -49,6 +59,11 @@ pub fn table(header: &[&str], numbers: &[usize], rows: impl IntoIterator<Item = 
         }
     }
     table.to_string()
+}
+
+/// So many of a thing: `1 file`, `541,909 files`.
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
 /// A count in groups of three digits: `541,909`.
@@ -98,6 +113,8 @@ mod tests {
             ["0", "999", "541909", "-11062.06", "9747747.934"].map(grouped),
             ["0", "999", "541,909", "-11,062.06", "9,747,747.934"]
         );
+        let files = [0, 1, 2_000].map(|number| counted(number, "file", "files"));
+        assert_eq!(files, ["0 files", "1 file", "2,000 files"]);
         assert_eq!([0, 999, 1_500, 3_400_000].map(bytes), ["0 B", "999 B", "1.5 kB", "3.4 MB"]);
     }
 }

@@ -1,32 +1,34 @@
 //! Progress: bars on a terminal, plain lines when piped, JSON lines when asked for. Always standard error.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lake::config::LogFormat;
 use lake::run::{Event, Observer};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::print;
 
-/// The target of progress among the log's events; it is let through whatever the filter says.
+/// The target of progress and errors among the log's events; it is let through whatever the filter says.
 pub const TARGET: &str = "lake::progress";
 
 /// The observer that suits standard error and the log's format.
 pub fn observer(format: LogFormat) -> Arc<dyn Observer> {
     match format {
         LogFormat::Json => Arc::new(JsonLines),
-        LogFormat::Human if std::io::stderr().is_terminal() => Arc::new(Terminal::default()),
+        LogFormat::Human if print::on_terminal() => Arc::new(Terminal::default()),
         LogFormat::Human => Arc::new(PlainLines),
     }
 }
 
 /// A bar of rows named `name`; hidden when standard error is no terminal.
 pub fn bar(name: &str, rows: Option<u64>) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(rows, ProgressDrawTarget::stderr());
+    let target =
+        if print::on_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(rows, target);
     style(&bar, name);
     bar
 }
@@ -73,6 +75,10 @@ impl Observer for Terminal {
             Event::Judging => {}
         }
     }
+
+    fn warning(&self, text: &str) {
+        let _ = self.all.println(format!("warning: {text}"));
+    }
 }
 
 /// A line when a table is done.
@@ -81,10 +87,15 @@ struct PlainLines;
 impl Observer for PlainLines {
     fn event(&self, event: Event) {
         if let Event::Finished { table, rows, seconds } = event {
-            let line = format!("{table}: {} rows in {} s\n", print::count(rows), print::seconds(seconds));
+            let rows = print::counted(rows, "row", "rows");
+            let line = format!("{table}: {rows} in {} s\n", print::seconds(seconds));
             // Progress that nobody listens to is no reason to stop.
             let _ = std::io::stderr().write_all(line.as_bytes());
         }
+    }
+
+    fn warning(&self, text: &str) {
+        let _ = std::io::stderr().write_all(format!("warning: {text}\n").as_bytes());
     }
 }
 
@@ -101,5 +112,9 @@ impl Observer for JsonLines {
             Event::Judging => info!(target: TARGET, "judging"),
             Event::Read { .. } | Event::Wrote { .. } | Event::Fetched { .. } => {}
         }
+    }
+
+    fn warning(&self, text: &str) {
+        warn!(target: TARGET, "{text}");
     }
 }

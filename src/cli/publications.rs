@@ -2,18 +2,21 @@
 
 use std::collections::BTreeSet;
 
+use chrono::SecondsFormat;
 use clap::Args;
 use lake::error::Result;
 use lake::run::{Lake, Published, name_of};
 
-use super::print;
+use super::{names, print};
 
 /// List what was published: when, by which run, and what changed.
+///
+/// The times and the runs can be given to `--as-of` as they stand.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  lake publications --limit 5")]
 pub struct PublicationsArgs {
     /// How many are listed, newest first
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = names::limit)]
     pub limit: usize,
 }
 
@@ -25,7 +28,8 @@ pub async fn publications(lake: Lake, args: PublicationsArgs) -> Result<()> {
     }
     let rows = all.iter().enumerate().take(args.limit).map(|(i, published)| {
         vec![
-            published.published_at.format("%Y-%m-%d %H:%M:%S").to_string(),
+            // With every digit: a time cut short stands before the publication.
+            published.published_at.to_rfc3339_opts(SecondsFormat::Micros, true),
             published.run_id.clone(),
             if i == 0 { "in force".into() } else { String::new() },
             describe(published, all.get(i + 1)),
@@ -34,15 +38,18 @@ pub async fn publications(lake: Lake, args: PublicationsArgs) -> Result<()> {
     print::line(print::table(&["published at (UTC)", "run", "", "changed"], &[], rows))?;
     for (day, published) in lake.publications_as_of().await? {
         print::line(format!(
-            "{}: {} tables as known on that day, by run {}",
+            "{}: {} as known on that day, by run {}",
             name_of(day),
-            published.tables.len(),
+            print::counted(published.tables.len() as u64, "table", "tables"),
             published.run_id
         ))?;
     }
     match all.len().saturating_sub(args.limit) {
         0 => Ok(()),
-        more => print::line(format!("{more} older ones; `--limit {}` lists all", all.len())),
+        more => {
+            let more = print::counted(more as u64, "older one", "older ones");
+            print::line(format!("{more}; `--limit {}` lists all", all.len()))
+        }
     }
 }
 
@@ -57,7 +64,7 @@ fn describe(published: &Published, before: Option<&Published>) -> String {
     let changed: BTreeSet<_> = published.tables.keys().filter(is_changed).collect();
     match changed.len() {
         0 => "nothing but what it is held against".into(),
-        n if n == published.tables.len() => format!("all {n} tables"),
+        n if n > 1 && n == published.tables.len() => format!("all {n} tables"),
         n if n > 4 => format!("{n} of {} tables", published.tables.len()),
         _ => changed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     }
@@ -72,7 +79,7 @@ fn describe(published: &Published, before: Option<&Published>) -> String {
   lake rollback 0199c2a4       what the run of this id published")]
 pub struct RollbackArgs {
     /// The run whose publication is brought back, by its id or the beginning of it; or a day or instant
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", value_parser = names::publication)]
     pub run: Option<String>,
 }
 

@@ -94,8 +94,11 @@ pub fn print_summary(summary: &Summary) -> Result<()> {
     print::line(print::table(&header, &[3, 4, 5, 6], rows))?;
     for verdict in summary.judgement.verdicts.iter().filter(|verdict| verdict.failed > 0) {
         print::line(format!(
-            "warning: {} fails `{}` in {} rows: {}",
-            verdict.table, verdict.name, verdict.failed, verdict.query
+            "warning: {} fails `{}` in {}: {}",
+            verdict.table,
+            verdict.name,
+            print::counted(verdict.failed, "row", "rows"),
+            verdict.query
         ))?;
     }
     print_balances(&summary.judgement.balances)?;

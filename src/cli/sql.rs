@@ -2,11 +2,15 @@
 
 use std::io::{BufWriter, ErrorKind, IsTerminal, Read, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::csv::WriterBuilder;
-use datafusion::arrow::json::ArrayWriter;
+use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use datafusion::arrow::csv;
+use datafusion::arrow::datatypes::FieldRef;
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::json::writer::make_encoder;
+use datafusion::arrow::json::{self, EncoderOptions};
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::parquet::arrow::ArrowWriter;
@@ -14,7 +18,8 @@ use futures::StreamExt;
 use lake::error::{Error, Result, io_error};
 use lake::run::{Lake, place};
 
-use super::print;
+use super::output::OutputFile;
+use super::{names, print};
 
 /// How many rows a table on the screen shows.
 const SHOWN: usize = 1_000;
@@ -37,7 +42,7 @@ pub struct SqlArgs {
     #[arg(value_name = "QUERY")]
     pub query: Option<String>,
     /// Ask the lake as readers saw it then: a run's id or the beginning of it, a day, or an instant
-    #[arg(long, value_name = "RUN|DATE")]
+    #[arg(long, value_name = "RUN|DATE", value_parser = names::publication)]
     pub as_of: Option<String>,
     /// A file that holds the query
     #[arg(long, value_name = "F")]
@@ -45,7 +50,7 @@ pub struct SqlArgs {
     /// How the answer is written
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "table")]
     pub format: Format,
-    /// Where the answer goes instead of standard output; written whole or not at all
+    /// Where the answer goes instead of standard output; a file is written whole or not at all
     #[arg(long, value_name = "F")]
     pub output: Option<PathBuf>,
 }
@@ -55,9 +60,9 @@ pub struct SqlArgs {
 pub enum Format {
     /// Ruled, for people
     Table,
-    /// With a header line
+    /// With a header line; lists and maps as JSON
     Csv,
-    /// An array of objects
+    /// An array of objects, each with every column
     Json,
     /// A Parquet file
     Parquet,
@@ -76,13 +81,13 @@ pub async fn sql(lake: Lake, args: SqlArgs) -> Result<()> {
     match &args.output {
         None => write(rows, args.format, std::io::stdout()).await.map(|_| ()),
         Some(path) => {
-            let folder =
-                path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
-            let mut file =
-                lake::files::temporary().tempfile_in(folder).map_err(|e| io_error("write to", folder, &e))?;
-            let written = write(rows, args.format, &mut file).await?;
-            file.persist(path).map_err(|e| io_error("write", path, &e.error))?;
-            print::line(format!("{} rows written to {}", print::count(written), path.display()))
+            let mut output = OutputFile::open(path)?;
+            let written = print::counted(write(rows, args.format, output.file()).await?, "row", "rows");
+            match output.close()? {
+                true => print::line(format!("{written} written to {}", path.display())),
+                // It may be standard output by another name.
+                false => Ok(()),
+            }
         }
     }
 }
@@ -101,13 +106,13 @@ fn question(args: &SqlArgs) -> Result<String> {
     }
 }
 
-/// An unknown table is told the nearest one.
+/// An unknown table is told the nearest one, or what its name means elsewhere.
 fn explain(lake: &Lake, args: &SqlArgs, query: &str, error: Error) -> Error {
     let message = error.message().to_string();
-    let unknown = message.split_once("table 'lake.").and_then(|(_, rest)| rest.split_once("' not found"));
+    let unknown = message.split_once("table '").and_then(|(_, rest)| rest.split_once("' not found"));
     match unknown {
-        Some((name, _)) => lake.project.unknown_table(name),
-        None if ["DDL", "DML", "Statement"]
+        Some((name, _)) => names::unknown_table(&lake.project, name.strip_prefix("lake.").unwrap_or(name)),
+        None if ["DDL", "DML", "statement"]
             .iter()
             .any(|kind| message.starts_with(&format!("{kind} not supported"))) =>
         {
@@ -159,18 +164,48 @@ fn unwritable(error: impl std::fmt::Display) -> Error {
 }
 
 async fn write_csv(mut rows: SendableRecordBatchStream, out: &mut (impl Write + Send)) -> Result<u64> {
-    let mut writer = WriterBuilder::new().with_header(true).build(out);
-    writer.write(&RecordBatch::new_empty(rows.schema())).map_err(unwritable)?;
+    let mut writer = csv::WriterBuilder::new().with_header(true).build(out);
+    let mut put =
+        |batch: &RecordBatch| flat(batch).and_then(|batch| writer.write(&batch)).map_err(unwritable);
+    put(&RecordBatch::new_empty(rows.schema()))?;
     let mut written = 0;
     while let Some(batch) = rows.next().await.transpose()? {
         written += batch.num_rows() as u64;
-        writer.write(&batch).map_err(unwritable)?;
+        put(&batch)?;
     }
     Ok(written)
 }
 
+/// Lists, maps and structs as JSON texts, which a cell can hold.
+fn flat(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let schema = batch.schema();
+    if !schema.fields().iter().any(|field| field.data_type().is_nested()) {
+        return Ok(batch.clone());
+    }
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
+        let column = if field.data_type().is_nested() { json_texts(field, column)? } else { column.clone() };
+        Ok((field.name(), column, true))
+    });
+    RecordBatch::try_from_iter_with_nullable(columns.collect::<Result<Vec<_>, ArrowError>>()?)
+}
+
+fn json_texts(field: &FieldRef, column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let options = EncoderOptions::default().with_explicit_nulls(true);
+    let mut encoder = make_encoder(field, column.as_ref(), &options)?;
+    let mut texts: Vec<Option<String>> = Vec::with_capacity(column.len());
+    for row in 0..column.len() {
+        let mut text = Vec::new();
+        if !encoder.is_null(row) {
+            encoder.encode(row, &mut text);
+        }
+        texts.push((!text.is_empty()).then(|| String::from_utf8_lossy(&text).into_owned()));
+    }
+    Ok(Arc::new(StringArray::from(texts)))
+}
+
 async fn write_json(mut rows: SendableRecordBatchStream, out: &mut (impl Write + Send)) -> Result<u64> {
-    let mut writer = ArrayWriter::new(&mut *out);
+    let builder = json::WriterBuilder::new().with_explicit_nulls(true);
+    let mut writer: json::ArrayWriter<_> = builder.build(&mut *out);
     let mut written = 0;
     while let Some(batch) = rows.next().await.transpose()? {
         written += batch.num_rows() as u64;
@@ -208,7 +243,7 @@ async fn show(mut rows: SendableRecordBatchStream, out: &mut impl Write) -> Resu
     } else {
         String::new()
     };
-    let rows = if total == 1 { "row" } else { "rows" };
-    writeln!(out, "{table}\n{} {rows}{more}", print::count(total as u64)).map_err(print::output_error)?;
+    let rows = print::counted(total as u64, "row", "rows");
+    writeln!(out, "{table}\n{rows}{more}").map_err(print::output_error)?;
     Ok(total as u64)
 }

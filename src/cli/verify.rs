@@ -20,6 +20,9 @@ pub struct VerifyArgs {
 /// Verifies and prints the comparison; differences are an error.
 pub async fn verify(lake: Lake, args: VerifyArgs) -> Result<()> {
     let compared = lake.verify(args.select.as_deref()).await?;
+    if compared.is_empty() {
+        return print::line("nothing to verify: the selection holds bronze alone, which is kept as received");
+    }
     let rows = compared.iter().map(|comparison| {
         vec![
             comparison.table.to_string(),
@@ -29,10 +32,11 @@ pub async fn verify(lake: Lake, args: VerifyArgs) -> Result<()> {
     });
     print::line(print::table(&["table", "rows", "differences"], &[1, 2], rows))?;
     let Some(worst) = compared.iter().find(|comparison| comparison.differences > 0) else {
-        return print::line(format!("{} tables equal a full rebuild, row by row", compared.len()));
+        let tables = print::counted(compared.len() as u64, "table equals", "tables equal");
+        return print::line(format!("{tables} a full rebuild, row by row"));
     };
-    let error =
-        Error::data(format!("`{}` differs from a full rebuild in {} rows", worst.table, worst.differences));
+    let rows = print::counted(worst.differences, "row", "rows");
+    let error = Error::data(format!("`{}` differs from a full rebuild in {rows}", worst.table));
     let sample = worst.sample.iter().map(|row| format!("for example {row}"));
     Err(sample
         .fold(error, Error::detail)
@@ -55,6 +59,11 @@ pub struct TestArgs {
 /// Tests and prints the verdicts; a violation that would publish nothing is an error.
 pub async fn test(lake: Lake, args: TestArgs) -> Result<()> {
     let judgement = lake.test(args.select.as_deref()).await?;
+    if judgement.verdicts.is_empty() {
+        print::line("nothing to test: no expectation and no audit is about the selection")?;
+        print_balances(&judgement.balances)?;
+        return judgement.check();
+    }
     let rows = judgement.verdicts.iter().map(|verdict| {
         vec![
             verdict.table.clone(),
