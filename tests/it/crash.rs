@@ -110,5 +110,5 @@ async fn a_new_expectation_on_bronze_is_looked_at_without_new_data() {
         contract + "\n[expect.empty]\nwhere = \"quantity is null\"\nelse = \"fail\"\n",
     );
     let error = fresh.run().await.unwrap_err();
-    assert_eq!(error.message(), "`bronze.online_retail` fails `empty` in 1 rows");
+    assert_eq!(error.message(), "`bronze.online_retail` fails `empty` in 1 row");
 }

@@ -1,8 +1,10 @@
 //! Expectations: each kind holds or is violated as it says, and quarantine keeps rows out without losing them.
 
+use std::sync::{Arc, Mutex};
+
 use lake::contract::{Layer, Severity};
 use lake::error::Kind;
-use lake::run::{Request, Summary};
+use lake::run::{Event, Observer, Request, Summary};
 
 use crate::support::{Fresh, HEADER, said};
 
@@ -35,6 +37,9 @@ async fn each_kind_of_expectation_finds_what_violates_it() {
         ("gold.country_sales", "where = \"aov > null\"\nnull_violates = true", 2),
         ("gold.country_sales", "not_null = \"aov\"", 0),
         ("gold.country_sales", "accepted_values = { column = \"country\", values = [\"France\"] }", 1),
+        ("gold.country_sales", "accepted_values = { column = \"country\", values = [1, 2] }", 2),
+        ("gold.country_sales", "accepted_values = { column = \"orders\", values = [1, 2] }", 0),
+        ("gold.country_sales", "accepted_values = { column = \"aov\", values = [15.3] }", 1),
         ("gold.country_sales", "unique = [\"orders\"]", 1),
         ("gold.country_sales", "unique = [\"country\"]", 0),
         ("gold.country_sales", "references = { column = \"country\", table = \"silver.customers\" }", 0),
@@ -56,6 +61,11 @@ async fn each_kind_of_expectation_finds_what_violates_it() {
         (
             "gold.country_sales",
             "sum_equals = { column = \"net_revenue\", table = \"gold.daily_sales\", of = \"net_revenue + 0.01\", tolerance = \"0.02\" }",
+            0,
+        ),
+        (
+            "gold.country_sales",
+            "sum_equals = { column = \"net_revenue\", table = \"gold.daily_sales\", of = \"net_revenue + 0.01\", tolerance = 1 }",
             0,
         ),
     ] {
@@ -111,7 +121,7 @@ async fn a_violation_names_the_rows_and_a_query_that_can_be_asked() {
     let error = fresh.run().await.unwrap_err();
     assert_eq!(
         (error.kind(), error.message()),
-        (Kind::Data, "`gold.orders` fails `orders_are_large` in 1 rows")
+        (Kind::Data, "`gold.orders` fails `orders_are_large` in 1 row")
     );
     assert_eq!(error.details()[0], "for example invoice_no = 536366");
     let query = error.details()[1].strip_prefix("all of them: ").unwrap();
@@ -188,4 +198,53 @@ async fn a_test_that_fails_says_nothing_about_publishing() {
     assert!(err.contains("for example country = France") && !err.contains("nothing was published"), "{err}");
     let error = fresh.run().await.unwrap_err();
     assert!(error.hints()[0].starts_with("nothing was published"), "{error}");
+}
+
+/// Keeps what it is warned of.
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Observer for Heard {
+    fn event(&self, _: Event) {}
+
+    fn warning(&self, text: &str) {
+        self.0.lock().unwrap().push(text.into());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_that_are_behind_are_held_against_themselves_only() {
+    let fresh = published().await;
+    let heard = Arc::new(Heard::default());
+    let mut lake = fresh.lake(2).unwrap();
+    lake.observer = heard.clone();
+    let judgement = lake.test(None).await.unwrap();
+    assert!(!judgement.balances.is_empty() && heard.0.lock().unwrap().is_empty());
+    fresh.land("b.csv", format!("{HEADER}536367,71053,LANTERN,3,12/3/2010 8:28,3.39,17851,France\n"));
+    lake.ingest("online_retail", &[]).await.unwrap();
+    let judgement = lake.test(None).await.unwrap();
+    judgement.check().unwrap();
+    assert!(judgement.balances.is_empty());
+    assert!(judgement.verdicts.iter().any(|v| v.table == "gold.rfm" && v.name == "unique_key"));
+    let rfm = Request { select: Some("gold.rfm".into()), ..Request::default() };
+    lake.run(&rfm).await.unwrap();
+    let judgement = lake.test(None).await.unwrap();
+    judgement.check().unwrap();
+    assert!(judgement.balances.iter().any(|book| book.name.contains("silver.transactions (received)")));
+    let heard = heard.0.lock().unwrap();
+    let is_named = |text: &String, table: &str| text.contains(&format!(" {table},"));
+    assert_eq!(heard.len(), 2, "{heard:?}");
+    assert!(is_named(&heard[0], "gold.daily_sales") && is_named(&heard[0], "gold.rfm"), "{}", heard[0]);
+    assert!(is_named(&heard[1], "gold.daily_sales") && !is_named(&heard[1], "gold.rfm"), "{}", heard[1]);
+}
+
+/// Whatever else follows from it, the table that the mapping doubles the rows of is named, by its key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mapping_that_doubles_rows_is_told_of_by_the_key() {
+    let fresh = published().await;
+    let text = std::fs::read_to_string(fresh.path().join("gold/rfm_segments_map.csv")).unwrap();
+    let again: String = text.lines().skip(1).map(|line| format!("{line} again\n")).collect();
+    fresh.write("gold/rfm_segments_map.csv", text + &again);
+    let error = fresh.run().await.unwrap_err();
+    assert!(error.message().starts_with("`gold.rfm` fails `unique_key` in "), "{error}");
 }

@@ -239,6 +239,37 @@ async fn what_was_published_before_can_be_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_published_then_is_said_to_be_so() {
+    let fresh = Fresh::new();
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    let silver = Request { layer: Some(Layer::Silver), ..Request::default() };
+    after_minutes(&fresh, 0).run(&silver).await.unwrap();
+    let lake = after_minutes(&fresh, 60);
+    lake.run(&Request::default()).await.unwrap();
+    let query = "select count(*) from rfm";
+    assert!(counted(&lake, query, Some("2026-01-02")).await > 0);
+    let error = lake.ask(query, Some("2026-01-02 03:30")).await.unwrap_err();
+    assert_eq!(error.message(), "`gold.rfm` was not published then");
+    assert!(counted(&lake, "select count(*) from silver.invoices", Some("2026-01-02 03:30")).await > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_vacuum_removed_is_said_to_be_so() {
+    let (fresh, ..) = published_twice().await;
+    let mut lake = after_minutes(&fresh, 120);
+    lake.clock = Arc::new(FixedClock("2100-01-01T00:00:00Z".parse().unwrap()));
+    lake.vacuum(TimeDelta::zero(), true).await.unwrap();
+    let then = Some("2026-01-02 03:30");
+    // What was only added to has its files still.
+    assert_eq!(counted(&lake, "select count(*) from silver.transactions", then).await, 3);
+    let message = "version 0 of `silver.invoices` can no longer be read: its files were removed by a vacuum";
+    let error = lake.ask("select * from silver.invoices", then).await.unwrap_err();
+    assert_eq!(error.message(), message);
+    let error = lake.ask("select * from silver.invoices version as of 0", None).await.unwrap_err();
+    assert_eq!(error.message(), message);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_rolled_back_is_loaded_again_by_the_next_run() {
     let (fresh, first, second) = published_twice().await;
     let run_id = after_minutes(&fresh, 90).publications().await.unwrap()[1].run_id.clone();
@@ -422,8 +453,8 @@ async fn a_run_that_fails_remembers_what_it_has_built() {
     fresh.land("1.csv", format!("{HEADER}{FIRST}"));
     fresh.run().await.unwrap_err();
     let built = "select count(*) from ops.table_runs where output_version = 0 and action <> 'skipped'";
-    // The three tables of the step before it, and the three that are built beside it.
-    assert_eq!(counted(&fresh.lake(2).unwrap(), built, None).await, 6);
+    // The three tables of the step before it, and the five that are built beside it.
+    assert_eq!(counted(&fresh.lake(2).unwrap(), built, None).await, 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -466,4 +497,66 @@ async fn a_lost_table_is_made_again_and_a_lost_delivery_is_an_error() {
     std::fs::remove_file(log).unwrap();
     let error = fresh.run().await.unwrap_err();
     assert_eq!(error.message(), "`bronze.online_retail` has lost version 1, which is published");
+}
+
+/// The lines of each country, and how many there were in the content before.
+fn with_memory(fresh: &Fresh) {
+    let columns = "country = { type = \"text\", doc = \"A place.\" }\n\
+                   lines = { type = \"bigint\", doc = \"Lines.\" }\n\
+                   before = { type = \"bigint\", nullable = true, doc = \"Lines before.\" }\n";
+    for (table, query) in [
+        (
+            "counted",
+            "select counted.country, cast(counted.lines as bigint) as lines, last_lines as before from (\n\
+             select country, count(*) as lines from silver.transactions where country is not null group by country\n\
+             ) as counted left join (select country as last_country, lines as last_lines from last.gold.counted) as l\n\
+             on counted.country = last_country",
+        ),
+        (
+            "moved",
+            "select counted.country, counted.lines, last_lines as before from gold.counted as counted\n\
+             left join (select country as last_country, lines as last_lines from last.gold.counted) as l\n\
+             on counted.country = last_country",
+        ),
+    ] {
+        let contract = format!(
+            "doc = \"Lines.\"\ngrain = \"one row per country\"\nkey = [\"country\"]\n[columns]\n{columns}"
+        );
+        fresh.write(&format!("gold/{table}.toml"), contract);
+        fresh.write(&format!("sql/gold/{table}.sql"), format!("-- Lines.\n--\n-- writes: full\n{query}\n"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_sees_what_readers_saw_before_and_a_rebuild_sees_the_same() {
+    let fresh = Fresh::new();
+    with_memory(&fresh);
+    let before = |table: &str| {
+        format!("select coalesce(sum(before), -1) from gold.{table} where country = 'United Kingdom'")
+    };
+    let lines = "select sum(lines) from gold.counted where country = 'United Kingdom'";
+    fresh.land("1.csv", format!("{HEADER}{FIRST}"));
+    fresh.run().await.unwrap();
+    assert_eq!(counted(&fresh.lake(2).unwrap(), &before("counted"), None).await, -1);
+    let first = counted(&fresh.lake(2).unwrap(), lines, None).await;
+    // What a run leaves behind that does not publish was never seen by readers.
+    let contract = fresh.path().join("gold/rfm.toml");
+    let kept = std::fs::read_to_string(&contract).unwrap();
+    fresh.write(
+        "gold/rfm.toml",
+        format!("{kept}\n[expect.none]\nwhere = \"frequency < 0\"\nelse = \"fail\"\n"),
+    );
+    fresh.land("2.csv", format!("{HEADER}{SECOND}"));
+    assert_eq!(fresh.run().await.unwrap_err().kind(), Kind::Data);
+    fresh.write("gold/rfm.toml", kept);
+    fresh.land("3.csv", format!("{HEADER}536399,71053,LANTERN,1,12/3/2010 8:26,3.39,17851,United Kingdom\n"));
+    fresh.run().await.unwrap();
+    for table in ["counted", "moved"] {
+        assert_eq!(counted(&fresh.lake(2).unwrap(), &before(table), None).await, first, "{table}");
+    }
+    let mut lake = fresh.lake(2).unwrap();
+    lake.clock = Arc::new(FixedClock("2100-01-01T00:00:00Z".parse().unwrap()));
+    lake.vacuum(TimeDelta::zero(), true).await.unwrap();
+    let verified = fresh.lake(2).unwrap().verify(Some("gold.counted,gold.moved")).await.unwrap();
+    assert!(verified.iter().all(|table| table.rows > 0 && table.differences == 0), "{verified:?}");
 }

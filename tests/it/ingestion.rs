@@ -70,6 +70,95 @@ async fn a_file_that_changes_back_is_known_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_only_touched_publishes_nothing_and_is_known_by_sight_again() {
+    let fresh = Fresh::new();
+    let path = fresh.land("a.csv", csv());
+    fresh.run().await.unwrap();
+    let touched = std::fs::File::options().write(true).open(path).unwrap();
+    touched.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    let summary = fresh.run().await.unwrap();
+    assert_eq!((summary.ingested[0].known, summary.judgement.published), (1, false));
+    assert_eq!(fresh.lake(2).unwrap().publications().await.unwrap().len(), 1);
+    assert!(fresh.table("select count(*) as n from ops.runs").await.contains("| 1 |"));
+    let before = commits(&fresh);
+    fresh.run().await.unwrap();
+    assert_eq!(commits(&fresh), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_comes_again_with_other_content_is_loaded_and_told_of() {
+    let fresh = Fresh::new();
+    fresh.land("a.csv", csv());
+    assert!(fresh.run().await.unwrap().ingested[0].warnings.is_empty());
+    fresh.land("a.csv", format!("{HEADER}536381,71053,LANTERN,2,12/2/2010 8:26,3.39,17851,France\n"));
+    let warnings = fresh.run().await.unwrap().ingested.remove(0).warnings;
+    assert_eq!(warnings.len(), 1);
+    let told =
+        "`landing/online_retail/a.csv` was loaded before with other content, and the rows of both count";
+    assert!(warnings[0].starts_with(told) && warnings[0].contains("`lake rollback`"), "{warnings:?}");
+    assert!(bronze_rows(&fresh).await.contains("| 4 |"));
+    assert!(fresh.run().await.unwrap().ingested[0].warnings.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_landing_folder_that_is_gone_is_an_error_once_files_were_loaded_from_it() {
+    let fresh = Fresh::new();
+    let nowhere = ["the landing folder `landing/online_retail` does not exist"];
+    let lake = fresh.lake(2).unwrap();
+    assert_eq!(lake.ingest("online_retail", &[]).await.unwrap().warnings, nowhere);
+    let elsewhere = fresh.write("elsewhere/a.csv", csv()).display().to_string();
+    assert!(lake.ingest("online_retail", &[elsewhere]).await.unwrap().warnings.is_empty());
+    drop(lake);
+    assert_eq!(fresh.run().await.unwrap().ingested[0].warnings, nowhere);
+    fresh.land("b.csv", format!("{HEADER}536381,71053,LANTERN,2,12/2/2010 8:26,3.39,17851,France\n"));
+    fresh.run().await.unwrap();
+    let landing = fresh.path().join("landing/online_retail");
+    std::fs::remove_dir_all(&landing).unwrap();
+    let error = fresh.run().await.unwrap_err();
+    assert_eq!(error.message(), "the landing folder `landing/online_retail` is not there");
+    assert_eq!(error.details(), ["files were loaded from it before"]);
+    std::fs::create_dir(&landing).unwrap();
+    assert!(fresh.run().await.unwrap().ingested[0].warnings.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_other_kinds_are_told_of_in_one_line() {
+    let fresh = Fresh::new();
+    fresh.land("a.csv", csv());
+    for (name, told) in [
+        (
+            "notes.txt",
+            "`notes.txt` in `landing/online_retail` is of a kind that cannot be read, and is passed over",
+        ),
+        (
+            "a.parquet",
+            "2 files in `landing/online_retail` are of kinds that cannot be read, and are passed over: \
+             `a.parquet`, for one",
+        ),
+    ] {
+        fresh.land(name, "x");
+        assert_eq!(fresh.run().await.unwrap().ingested[0].warnings, [told]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_that_cannot_be_read_is_found_in_its_mapping() {
+    let fresh = Fresh::new();
+    fresh.land("a.csv", csv());
+    let text = std::fs::read_to_string(fresh.path().join("silver/stock_code_classes.csv")).unwrap();
+    let line = text.lines().count() + 1;
+    fresh.write("silver/stock_code_classes.csv", text + "900,^(,test,Torn.\n");
+    let error = fresh.run().await.unwrap_err();
+    assert_eq!(
+        error.message(),
+        "a pattern of `silver.stock_code_classes` cannot be read: unclosed group",
+        "{error}"
+    );
+    assert!(error.details()[0].ends_with(&format!("silver/stock_code_classes.csv:{line}")), "{error}");
+    assert!(error.details()[1].ends_with("| 900,^(,test,Torn."), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_member_of_an_archive_is_loaded_when_it_is_named() {
     let fresh = Fresh::new();
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
@@ -127,6 +216,7 @@ async fn only_what_changed_is_built_and_the_reason_is_said() {
     fresh.land("a.csv", csv());
     fresh.run().await.unwrap();
     fresh.edit("sql/gold/rfm_segments.sql", "-- writes: full", "-- A new remark.\n-- writes: full");
+    fresh.edit("silver/customers.toml", "doc", "doc = \"In other words.\"\n# was");
     assert!(fresh.run().await.unwrap().tables.iter().all(|table| table.action == Action::Skipped));
     let text = std::fs::read_to_string(fresh.path().join("silver/stock_code_classes.csv")).unwrap();
     fresh.write("silver/stock_code_classes.csv", text + "900,^ZZZ,test,A new class of codes.\n");

@@ -1,8 +1,10 @@
 //! Maintenance: small files become large ones, old runs are forgotten, what nothing needs is removed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
+use lake::clock::FixedClock;
 use lake::contract::{Layer, TableName};
 use lake::error::Kind;
 use lake::run::Request;
@@ -84,4 +86,38 @@ async fn a_lake_that_cannot_be_locked_keeps_the_files_of_the_last_day() {
     assert_eq!(error.kind(), Kind::Invalid, "{error}");
     assert!(lake.vacuum(TimeDelta::hours(23), false).await.unwrap().is_empty());
     assert!(lake.vacuum(TimeDelta::days(1), true).await.unwrap().is_empty());
+}
+
+/// How many data files of `gold.rfm` as known on a day there are.
+fn files_of_a_day(fresh: &Fresh) -> usize {
+    let pattern = fresh.path().join("lakehouse/as_of/*/gold/rfm/*.parquet");
+    glob::glob(pattern.to_str().unwrap()).unwrap().count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vacuum_covers_what_is_known_on_a_day_and_keeps_what_that_reads() {
+    let fresh = Fresh::new();
+    let as_of = Some("2010-12-05".parse().unwrap());
+    let known = Request { as_of, select: Some("gold.rfm".into()), ..Request::default() };
+    for (minutes, lines) in [(0, FIRST), (60, SECOND)] {
+        fresh.land(&format!("{minutes}.csv"), format!("{HEADER}{lines}"));
+        after_minutes(&fresh, minutes).run(&Request::default()).await.unwrap();
+        assert!(after_minutes(&fresh, minutes + 30).run(&known).await.unwrap().judgement.published);
+    }
+    fresh.land("120.csv", format!("{HEADER}{THIRD}"));
+    let mut lake = after_minutes(&fresh, 120);
+    lake.run(&Request::default()).await.unwrap();
+    let queries = ["select count(*) from gold.rfm", "select count(*) from silver.invoices"];
+    let name = Some("as-of-2010-12-05");
+    let mut before = Vec::new();
+    for query in queries {
+        before.push(counted(&lake, query, name).await);
+    }
+    let files = files_of_a_day(&fresh);
+    lake.clock = Arc::new(FixedClock("2100-01-01T00:00:00Z".parse().unwrap()));
+    lake.vacuum(TimeDelta::zero(), true).await.unwrap();
+    assert!((1..files).contains(&files_of_a_day(&fresh)));
+    for (query, before) in queries.into_iter().zip(before) {
+        assert_eq!(counted(&lake, query, name).await, before, "{query}");
+    }
 }

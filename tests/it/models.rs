@@ -1,5 +1,8 @@
 //! What is learned: it looks back only, it is judged, it is recorded, and it is withheld when it should be.
 
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::Int64Type;
+use datafusion::prelude::CsvReadOptions;
 use lake::error::Kind;
 use lake::run::{Action, Request, Summary};
 use lake_generate::{Dirt, Parameters, Split};
@@ -59,8 +62,10 @@ async fn what_was_known_on_a_day_is_what_the_history_cut_there_gives() {
     all.run().await.unwrap();
     cut.run().await.unwrap();
     let published = rows(&all, "gold.rfm", None).await;
+    let models = said(&all.command(&["models"])).0;
     let summary = run_as_of(&all, day, "gold.*").await;
     assert!(summary.judgement.published && summary.ingested.is_empty());
+    assert_eq!(said(&all.command(&["models"])).0, models, "what was learned as of a day is not the newest");
     assert_eq!(rows(&all, "gold.rfm", None).await, published, "what readers see has changed");
     let name = format!("as-of-{day}");
     for table in
@@ -126,6 +131,8 @@ async fn a_model_that_a_rule_of_thumb_beats_keeps_the_published_table() {
     assert_eq!(cltv.action, Action::Kept, "{}", cltv.reason);
     assert!(cltv.reason.contains("a rule of thumb's"), "{}", cltv.reason);
     assert_eq!(rows(&fresh, "gold.cltv", None).await, before);
+    let verified = fresh.lake(2).unwrap().verify(None).await.unwrap();
+    assert!(!verified.is_empty() && verified.iter().all(|table| table.differences == 0), "{verified:?}");
     let models =
         fresh.table("select verdict from ops.models where model = 'customer_value' order by run_id").await;
     assert!(models.contains("passed") && models.contains("withheld"), "{models}");
@@ -170,4 +177,97 @@ async fn a_wrong_estimator_or_parameter_is_named() {
     fresh.edit("config/models.toml", "draws = 200", "draws = 2");
     let error = fresh.lake(2).err().unwrap();
     assert_eq!(error.message(), "setting `models.customer_value.draws` must be from 20 to 10000, not 2");
+}
+
+async fn counted(fresh: &Fresh, query: &str) -> i64 {
+    let rows = fresh.lake(2).unwrap().ask(query, None).await.unwrap().collect().await.unwrap();
+    rows[0].column(0).as_primitive::<Int64Type>().value(0)
+}
+
+/// A year of a shop of a thousand customers, in one file, built and published.
+async fn shop() -> Fresh {
+    let fresh = Fresh::new();
+    let day = |text: &str| text.parse().unwrap();
+    let parameters = Parameters {
+        seed: 11,
+        customers: 1_000,
+        lines: 30_000,
+        from: day("2011-01-03"),
+        to: day("2011-12-30"),
+        split: Split::None,
+        dirt: Dirt::Low,
+    };
+    lake_generate::generate(&parameters, &fresh.path().join("landing/online_retail"), &|_| ()).unwrap();
+    assert!(fresh.run().await.unwrap().judgement.published);
+    fresh
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_learned_of_customers_is_true_of_them_and_can_be_shown() {
+    let fresh = shop().await;
+    let lake = fresh.lake(2).unwrap();
+    let catalogue = lake.published().await.unwrap();
+    let session = lake.engine.session(catalogue.clone());
+    let truth = fresh.path().join("landing/online_retail/truth/customers.csv");
+    let truth = session.read_csv(truth.to_str().unwrap(), CsvReadOptions::new()).await.unwrap();
+    catalogue.provide("truth", "customers", truth.into_view());
+    let query = "select count(*) filter (where is_whale), count(*) filter (where is_whale and is_outlier) \
+                 from truth.customers as truth inner join gold.customer_segments as segments \
+                 on truth.customer_id = segments.customer_id";
+    let whales = session.sql(query).await.unwrap().collect().await.unwrap();
+    let of = |column: usize| whales[0].column(column).as_primitive::<Int64Type>().value(0);
+    assert!(of(0) >= 1 && of(1) == of(0), "{} of {} whales are flagged", of(1), of(0));
+    let better = "select count(*) from gold.recommendation_quality as chosen \
+                  inner join gold.recommendation_quality as plain on plain.algorithm = 'popularity' \
+                  where chosen.is_chosen and chosen.ndcg_at_10 > plain.ndcg_at_10";
+    assert_eq!(counted(&fresh, better).await, 1, "customers of this shop have tastes of their own");
+    for picture in ["daily-sales", "forecast", "cohorts", "cltv", "segments", "segment-profiles", "k"] {
+        let (out, err) = said(&fresh.command(&["plot", picture]));
+        assert_eq!(out, format!("drawn: {picture}.svg\n"), "{err}");
+    }
+    let known = "select min(customer_id) from gold.recommendations where because_of is not null";
+    let customer = counted(&fresh, known).await.to_string();
+    let (page, err) = said(&fresh.command(&["customer", &customer]));
+    for part in ["RFM segment", "value in 12 months", "last orders", "because of"] {
+        assert!(page.contains(part), "{part} is not on the page\n{page}{err}");
+    }
+    let (offers, _) = said(&fresh.command(&["recommend", &customer]));
+    assert!(!offers.is_empty() && page.ends_with(&offers), "{offers}");
+    let (_, unknown) = said(&fresh.command(&["recommend", "1"]));
+    assert!(unknown.starts_with("error: there is no customer 1\n"), "{unknown}");
+}
+
+/// Pictures of a lake that is too young for most of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_young_lake_can_be_drawn() {
+    let fresh = Fresh::new();
+    fresh.land("1.csv", regular(5, 0, 95));
+    fresh.run().await.unwrap();
+    for picture in ["daily-sales", "forecast", "cohorts", "cltv", "segments", "segment-profiles", "k"] {
+        let (out, err) = said(&fresh.command(&["plot", picture]));
+        assert_eq!(out, format!("drawn: {picture}.svg\n"), "{err}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn segments_keep_their_numbers_and_moves_between_them_are_counted() {
+    let fresh = Fresh::new();
+    let files = daily_files(5);
+    let (before, after) = files.split_at(files.len() * 5 / 6);
+    before.iter().for_each(|(name, content)| _ = fresh.land(name, content));
+    fresh.run().await.unwrap();
+    assert_eq!(counted(&fresh, "select count(*) from gold.segment_migrations").await, 0);
+    after.iter().for_each(|(name, content)| _ = fresh.land(name, content));
+    fresh.run().await.unwrap();
+    let stayed = "select sum(customers) filter (where from_segment_id = to_segment_id) \
+                  from gold.segment_migrations";
+    let all = "select count(*) from gold.customer_segments version as of 0";
+    let (stayed, all) = (counted(&fresh, stayed).await, counted(&fresh, all).await);
+    assert!(stayed * 2 > all, "{stayed} of {all} customers are where they were");
+    let names = "select count(distinct segment_name || cast(segment_id as text)) - count(distinct segment_id) from ( \
+                 select segment_id, segment_name from gold.customer_segments version as of 0 union all \
+                 select segment_id, segment_name from gold.customer_segments) as both";
+    assert_eq!(counted(&fresh, names).await, 0, "a segment has changed its name");
+    let verified = fresh.lake(2).unwrap().verify(Some("gold.*")).await.unwrap();
+    assert!(verified.iter().all(|table| table.differences == 0), "{verified:?}");
 }

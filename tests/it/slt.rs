@@ -1,4 +1,4 @@
-//! SQL logic tests: a hand-made lake (`tests/fixtures/retail`) and what each table must hold (`tests/slt`).
+//! SQL logic tests: hand-made lakes (`tests/fixtures`) and what their tables must hold (`tests/slt`).
 
 use std::path::Path;
 
@@ -57,27 +57,37 @@ impl AsyncDB for Published {
     async fn shutdown(&mut self) {}
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_table_holds_what_its_contract_says() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+/// Holds the lake of a folder of fixtures against what is said in folders of `tests/slt`, in so many files at least.
+async fn holds(fixtures: &str, folders: &[&str], least: usize) {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let files =
+        |pattern: String| glob::glob(tests.join(pattern).to_str().unwrap()).unwrap().map(Result::unwrap);
     let fresh = Fresh::new();
-    for path in
-        glob::glob(root.join("tests/fixtures/retail/*.csv").to_str().unwrap()).unwrap().map(Result::unwrap)
-    {
+    for path in files(format!("fixtures/{fixtures}/*.csv")) {
         fresh.land(path.file_name().unwrap().to_str().unwrap(), std::fs::read(&path).unwrap());
     }
     fresh.run().await.unwrap();
     let lake = fresh.lake(2).unwrap();
     let catalogue = lake.published().await.unwrap();
     let mut wrong = Vec::new();
-    let mut files = 0;
-    for path in glob::glob(root.join("tests/slt/**/*.slt").to_str().unwrap()).unwrap().map(Result::unwrap) {
+    let mut asked = 0;
+    for path in folders.iter().flat_map(|folder| files(format!("slt/{folder}/*.slt"))) {
         let mut runner = Runner::new(async || Ok(Published(lake.engine.session(catalogue.clone()))));
         if let Err(error) = runner.run_file_async(&path).await {
             wrong.push(error.to_string());
         }
-        files += 1;
+        asked += 1;
     }
-    assert!(files >= 15, "only {files} files were found");
+    assert!(asked >= least, "only {asked} files were found");
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_table_holds_what_its_contract_says() {
+    holds("retail", &["bronze", "silver", "gold"], 16).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_bought_together_is_counted_to_its_limits() {
+    holds("baskets", &["baskets"], 2).await;
 }

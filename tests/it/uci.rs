@@ -13,7 +13,7 @@ use datafusion::prelude::ParquetReadOptions;
 use crate::support::Fresh;
 
 /// The tables and their keys, as the reference names them.
-const TABLES: [(&str, &str); 15] = [
+const TABLES: [(&str, &str); 16] = [
     ("silver.transactions", "invoice_no, line_no"),
     ("silver.transactions_rejected", "_source_line"),
     ("silver.transactions_duplicates", "_source_line"),
@@ -29,6 +29,7 @@ const TABLES: [(&str, &str); 15] = [
     ("gold.cohort_retention", "cohort_month, months_since"),
     ("gold.customer_features", "customer_id"),
     ("gold.cltv", "customer_id"),
+    ("gold.product_pairs", "stock_code_a, stock_code_b"),
 ];
 
 /// The folders of the data and of the reference, if they are there.
