@@ -42,6 +42,15 @@ impl Kind {
     }
 }
 
+/// A place in the text of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The character in it, counted from 1.
+    pub column: usize,
+}
+
 /// One error: a message in lower case without a full stop, names in backticks; then its details and hints.
 #[derive(Clone, Debug)]
 pub struct Error(Box<Inner>);
@@ -52,12 +61,14 @@ struct Inner {
     message: String,
     details: Vec<String>,
     hints: Vec<String>,
+    place: Option<Place>,
 }
 
 impl Error {
     /// An error of `kind` that says `message`.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error(Box::new(Inner { kind, message: message.into(), details: Vec::new(), hints: Vec::new() }))
+        let (message, details, hints) = (message.into(), Vec::new(), Vec::new());
+        Error(Box::new(Inner { kind, message, details, hints, place: None }))
     }
 
     /// The request, the project's text or its configuration is wrong.
@@ -97,6 +108,12 @@ impl Error {
         self
     }
 
+    /// Says where in the text of a statement it is.
+    pub fn at(mut self, place: Place) -> Self {
+        self.0.place = Some(place);
+        self
+    }
+
     /// What the caller must do.
     pub fn kind(&self) -> Kind {
         self.0.kind
@@ -115,6 +132,11 @@ impl Error {
     /// What to do next, in the order the hints were added.
     pub fn hints(&self) -> &[String] {
         &self.0.hints
+    }
+
+    /// Where in the text of a statement it is, if that is known.
+    pub fn place(&self) -> Option<Place> {
+        self.0.place
     }
 }
 

@@ -15,3 +15,6 @@ pub mod engine;
 pub mod quality;
 pub mod ingest;
 pub mod run;
+pub mod export;
+#[cfg(feature = "server")]
+pub mod serve;

@@ -8,6 +8,7 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use lake::error::{Error, Result};
 use lake::run::{Lake, Request};
 
+use super::export::refresh;
 use super::generate::{self, GenerateArgs};
 use super::init::{InitArgs, write_project};
 use super::{Bars, Global, in_lake, print, run};
@@ -77,7 +78,7 @@ async fn build(lake: &Lake) -> Result<()> {
         let sentence = cells.iter().fold(sentence.to_string(), |text, cell| text.replacen("{}", cell, 1));
         print::line(format!("  {sentence}"))?;
     }
-    Ok(())
+    if summary.judgement.published { refresh(lake).await } else { Ok(()) }
 }
 
 /// The first row of an answer as texts.

@@ -4,6 +4,7 @@ use clap::Args;
 use lake::error::Result;
 use lake::run::Lake;
 
+use super::export::refresh;
 use super::print;
 
 /// Load files into bronze, as received.
@@ -29,7 +30,9 @@ pub struct IngestArgs {
 /// Loads and says what was loaded.
 pub async fn ingest(lake: Lake, args: IngestArgs) -> Result<()> {
     let ingested = lake.ingest(&args.table, &args.sources).await?;
-    print::line(describe(&ingested))
+    print::line(describe(&ingested))?;
+    // Without new files nothing was published.
+    if ingested.files == 0 { Ok(()) } else { refresh(&lake).await }
 }
 
 /// One line about what was loaded.

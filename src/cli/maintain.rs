@@ -2,9 +2,7 @@
 
 use chrono::TimeDelta;
 use clap::Args;
-use lake::contract::TableName;
-use lake::error::{Error, Result, nearest};
-use lake::ingest::{register_contract, register_name};
+use lake::error::Result;
 use lake::run::Lake;
 
 use super::names::{limit, table_name};
@@ -29,9 +27,6 @@ pub struct OptimizeArgs {
 /// Optimizes and prints files and bytes before and after.
 pub async fn optimize(lake: Lake, args: OptimizeArgs) -> Result<()> {
     let name = args.table.as_deref().map(|name| table_name(&lake.project, name)).transpose()?;
-    if let (Some(name), Some(sort_by)) = (&name, &args.sort_by) {
-        check_columns(&lake, name, sort_by)?;
-    }
     let optimized = lake.optimize(name.as_ref(), args.sort_by.as_deref()).await?;
     if optimized.is_empty() {
         return print::line("nothing to do: no table has more than one file");
@@ -44,26 +39,6 @@ pub async fn optimize(lake: Lake, args: OptimizeArgs) -> Result<()> {
         ]
     });
     print::line(print::table(&["table", "files", "size"], &[1, 2], rows))
-}
-
-/// Each of the names joined by commas is a column of the table.
-fn check_columns(lake: &Lake, table: &TableName, names: &str) -> Result<()> {
-    let contract = match lake.project.contracts.get(table) {
-        Some(contract) => contract.clone(),
-        None if *table == register_name() => register_contract()?,
-        // Other tables cannot be optimized, which is said when it is tried.
-        None => return Ok(()),
-    };
-    let columns = || contract.columns.iter().map(|column| column.name.as_str());
-    let Some(unknown) = names.split(',').map(str::trim).find(|name| columns().all(|column| column != *name))
-    else {
-        return Ok(());
-    };
-    let error = Error::invalid(format!("`{table}` has no column `{unknown}` to sort by"));
-    Err(match nearest(unknown, columns()) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint(format!("known are: {}", columns().collect::<Vec<_>>().join(", "))),
-    })
 }
 
 /// Remove files that no publication within the retention needs; only shows them unless told to apply.

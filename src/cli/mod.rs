@@ -1,11 +1,14 @@
 //! The commands: one file each, with its arguments, its call and its printed answer. Imported by `main` alone.
 
 mod answer;
+#[cfg(unix)]
+mod bench;
 mod check;
 mod completions;
 mod config;
 mod customer;
 mod demo;
+mod export;
 mod generate;
 mod ingest;
 mod init;
@@ -20,8 +23,13 @@ mod print;
 mod progress;
 mod publications;
 mod run;
+#[cfg(feature = "server")]
+mod serve;
+mod shell;
 mod sql;
 mod status;
+#[cfg(feature = "server")]
+mod user;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -106,6 +114,12 @@ enum Command {
     Plan(plan::PlanArgs),
     Run(run::RunArgs),
     Sql(sql::SqlArgs),
+    Export(export::ExportArgs),
+    #[cfg(feature = "server")]
+    Serve(serve::ServeArgs),
+    #[cfg(feature = "server")]
+    User(user::UserArgs),
+    Shell(shell::ShellArgs),
     Status(status::StatusArgs),
     Publications(publications::PublicationsArgs),
     Rollback(publications::RollbackArgs),
@@ -120,6 +134,8 @@ enum Command {
     Vacuum(maintain::VacuumArgs),
     Config(config::ConfigArgs),
     Demo(demo::DemoArgs),
+    #[cfg(unix)]
+    Bench(bench::BenchArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -137,7 +153,7 @@ impl Cli {
                 in_lake(global, Bars::Hidden, |lake| publications::publications(lake, args))
             }
             Command::Rollback(args) => {
-                in_lake(global, Bars::Hidden, |lake| publications::rollback(lake, args))
+                in_lake(global, Bars::Shown, |lake| publications::rollback(lake, args))
             }
             Command::Test(args) => in_lake(global, Bars::Shown, |lake| verify::test(lake, args)),
             Command::Verify(args) => in_lake(global, Bars::Shown, |lake| verify::verify(lake, args)),
@@ -150,9 +166,17 @@ impl Cli {
             Command::Vacuum(args) => in_lake(global, Bars::Shown, |lake| maintain::vacuum(lake, args)),
             Command::Run(args) => in_lake(global, Bars::Shown, |lake| run::run(lake, args)),
             Command::Sql(args) => in_lake(global, Bars::Hidden, |lake| sql::sql(lake, args)),
+            Command::Export(args) => in_lake(global, Bars::Shown, |lake| export::export(lake, args)),
+            #[cfg(feature = "server")]
+            Command::Serve(args) => in_lake_with(global, &args.flags(), Bars::Hidden, serve::serve),
+            #[cfg(feature = "server")]
+            Command::User(args) => user::user(global, &args),
+            Command::Shell(args) => in_lake(global, Bars::Hidden, |lake| shell::shell(lake, args)),
             Command::Status(args) => in_lake(global, Bars::Hidden, |lake| status::status(lake, args)),
             Command::Config(args) => config::config(global, &args),
             Command::Demo(args) => demo::demo(global, &args),
+            #[cfg(unix)]
+            Command::Bench(args) => bench::bench(global, &args),
             Command::Completions(args) => completions::completions(&args),
         }
     }
@@ -166,7 +190,12 @@ impl Global {
 
     /// The configuration of the project in `folder` under these options.
     fn load(&self, folder: &Path) -> Result<Config> {
-        let mut flags: Vec<(&str, String)> = Vec::new();
+        self.load_with(folder, &[])
+    }
+
+    /// The same, under a command's own options as well: settings and their values.
+    fn load_with(&self, folder: &Path, own: &[(&'static str, String)]) -> Result<Config> {
+        let mut flags: Vec<(&str, String)> = own.to_vec();
         flags.extend(self.env.clone().map(|value| ("environment", value)));
         flags.extend(self.root.clone().map(|value| ("root", value)));
         flags.extend(self.threads.map(|value| ("threads", value.to_string())));
@@ -212,8 +241,21 @@ fn in_lake<F>(global: &Global, bars: Bars, command: impl FnOnce(Lake) -> F) -> R
 where
     F: Future<Output = Result<()>>,
 {
+    in_lake_with(global, &[], bars, command)
+}
+
+/// The same, under the command's own settings as well.
+fn in_lake_with<F>(
+    global: &Global,
+    own: &[(&'static str, String)],
+    bars: Bars,
+    command: impl FnOnce(Lake) -> F,
+) -> Result<()>
+where
+    F: Future<Output = Result<()>>,
+{
     let folder = global.folder();
-    let config = global.load(&folder)?;
+    let config = global.load_with(&folder, own)?;
     log::send_to_stderr(&config.settings.log)?;
     check_root(&folder, &config.settings.root)?;
     let observer: Arc<dyn Observer> = match bars {
@@ -224,8 +266,6 @@ where
     let project = Project::load(&folder, config)?;
     lake::table::register_cloud_stores();
     let lake = Lake::open(project, Arc::new(SystemClock), observer)?;
-    // The models' threads; of a second command in one process, as in the demo, they are those of the first.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     let runtime = runtime(threads)?;
     let ended = runtime.block_on(command(lake));
     // What an interrupted run was at, such as a fit, is not waited for.
@@ -233,10 +273,14 @@ where
     ended
 }
 
+/// The stack of a thread: the planner goes a kilobyte deeper with each condition of a chain such as `a = 1 or a = 2`.
+const STACK_BYTES: usize = 32 << 20;
+
 /// The asynchronous runtime of the process.
 fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
+        .thread_stack_size(STACK_BYTES)
         .enable_all()
         .build()
         .map_err(|e| Error::unavailable(format!("cannot start the program's threads: {e}")))

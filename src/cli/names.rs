@@ -2,42 +2,15 @@
 
 use chrono::NaiveDate;
 use lake::contract::TableName;
-use lake::error::{Error, Result};
+use lake::error::Result;
 use lake::project::Project;
 
 /// The table that a command's argument names; whether it has been built is not asked.
 pub fn table_name(project: &Project, name: &str) -> Result<TableName> {
     match TableName::parse(name) {
         Some(table) if !project.is_view(&table) => Ok(table),
-        _ => Err(unknown_table(project, name)),
+        _ => Err(project.unknown_name(name)),
     }
-}
-
-/// An error about a name that is no table's: what it means elsewhere, or which table may be meant.
-pub fn unknown_table(project: &Project, name: &str) -> Error {
-    if let Some(plain) = ["new.", "old.", "last."].iter().find_map(|prefix| name.strip_prefix(prefix)) {
-        let error = Error::invalid(format!("`{name}` means something to jobs only"))
-            .detail("`new.` names the rows that came to a table, `old.` what it was before them, `last.` what it held before");
-        let is_table = TableName::parse(plain).is_some_and(|table| project.contracts.contains_key(&table));
-        return match is_table {
-            true => error.hint(format!("ask `{plain}`, or `{plain} version as of N` for what it was")),
-            false => error,
-        };
-    }
-    if ["lake.run", "lake.parameters"].contains(&name) {
-        return Error::invalid(format!("`{name}` means something to jobs only"))
-            .hint("`ops.runs` is the table of past runs");
-    }
-    let table = TableName::parse(name);
-    if let Some(view) = table.as_ref().filter(|table| project.is_view(table)) {
-        let made: Vec<String> = project.graph.children(view).map(ToString::to_string).collect();
-        return Error::invalid(format!("`{view}` is a view: its rows are not stored"))
-            .hint(format!("what is made from it: {}", made.join(", ")));
-    }
-    if name.starts_with("ops.") {
-        return Error::invalid(format!("unknown table `{name}`")).hint("`lake sql 'show tables'` lists all");
-    }
-    project.unknown_table(name)
 }
 
 /// Reads what stands for a publication: a run's id or the beginning of it, a day, an instant, or `as-of-DATE`.

@@ -24,6 +24,15 @@ pub fn observer(format: LogFormat) -> Arc<dyn Observer> {
     }
 }
 
+/// Says that a part of what a command does is done.
+pub fn note(format: LogFormat, text: &str) {
+    match format {
+        LogFormat::Json => info!(target: TARGET, "{text}"),
+        // Progress that nobody listens to is no reason to stop.
+        LogFormat::Human => _ = std::io::stderr().write_all(format!("{text}\n").as_bytes()),
+    }
+}
+
 /// A bar of rows named `name`; hidden when standard error is no terminal.
 pub fn bar(name: &str, rows: Option<u64>) -> ProgressBar {
     let target =

@@ -7,6 +7,7 @@ use clap::Args;
 use lake::error::Result;
 use lake::run::{Lake, Published, name_of};
 
+use super::export::refresh;
 use super::{names, print};
 
 /// List what was published: when, by which run, and what changed.
@@ -87,5 +88,6 @@ pub struct RollbackArgs {
 pub async fn rollback(lake: Lake, args: RollbackArgs) -> Result<()> {
     let published = lake.rollback(args.run.as_deref()).await?;
     let run = published.restores.unwrap_or_default();
-    print::line(format!("readers see again what run {run} published; `lake rollback` undoes it"))
+    print::line(format!("readers see again what run {run} published; `lake rollback` undoes it"))?;
+    refresh(&lake).await
 }

@@ -7,6 +7,7 @@ use lake::error::Result;
 use lake::quality::{Balance, decimal};
 use lake::run::{Action, Lake, Request, Summary, TableOutcome, name_of};
 
+use super::export::refresh;
 use super::ingest::describe;
 use super::plan::print_plan;
 use super::print;
@@ -58,6 +59,7 @@ pub async fn run(lake: Lake, args: RunArgs) -> Result<()> {
     print_summary(&summary)?;
     match request.as_of {
         Some(day) => print::line(format!("ask it with `lake sql --as-of {} QUERY`", name_of(day))),
+        None if summary.judgement.published => refresh(&lake).await,
         None => Ok(()),
     }
 }

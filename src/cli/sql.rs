@@ -1,24 +1,19 @@
 //! `lake sql`: one question to the published tables.
 
-use std::io::{BufWriter, ErrorKind, IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
-use datafusion::arrow::csv;
-use datafusion::arrow::datatypes::FieldRef;
-use datafusion::arrow::error::ArrowError;
-use datafusion::arrow::json::writer::make_encoder;
-use datafusion::arrow::json::{self, EncoderOptions};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::parquet::arrow::ArrowWriter;
 use futures::StreamExt;
 use lake::error::{Error, Result, io_error};
+use lake::export::{Form, Output, write_rows};
 use lake::run::{Lake, place};
 
 use super::output::OutputFile;
+use super::shell::guard::check_outside;
 use super::{names, print};
 
 /// How many rows a table on the screen shows.
@@ -75,12 +70,12 @@ pub async fn sql(lake: Lake, args: SqlArgs) -> Result<()> {
             .hint("name a file for it with `--output F`"));
     }
     let query = question(&args)?;
-    let frame =
-        lake.ask(&query, args.as_of.as_deref()).await.map_err(|e| explain(&lake, &args, &query, e))?;
-    let rows = frame.execute_stream().await.map_err(|e| explain(&lake, &args, &query, e.into()))?;
+    let frame = lake.ask(&query, args.as_of.as_deref()).await.map_err(|e| placed(&args, &query, e))?;
+    let rows = frame.execute_stream().await.map_err(|e| placed(&args, &query, e.into()))?;
     match &args.output {
         None => write(rows, args.format, std::io::stdout()).await.map(|_| ()),
         Some(path) => {
+            check_outside(&lake, &path.to_string_lossy())?;
             let mut output = OutputFile::open(path)?;
             let written = print::counted(write(rows, args.format, output.file()).await?, "row", "rows");
             match output.close()? {
@@ -106,126 +101,28 @@ fn question(args: &SqlArgs) -> Result<String> {
     }
 }
 
-/// An unknown table is told the nearest one, or what its name means elsewhere.
-fn explain(lake: &Lake, args: &SqlArgs, query: &str, error: Error) -> Error {
-    let message = error.message().to_string();
-    let unknown = message.split_once("table '").and_then(|(_, rest)| rest.split_once("' not found"));
-    match unknown {
-        Some((name, _)) => names::unknown_table(&lake.project, name.strip_prefix("lake.").unwrap_or(name)),
-        None if ["DDL", "DML", "statement"]
-            .iter()
-            .any(|kind| message.starts_with(&format!("{kind} not supported"))) =>
-        {
-            Error::invalid("`lake sql` only reads, and this statement would change something")
-                .hint("tables are made by the jobs in sql/ and `lake run`")
-        }
-        None => match &args.file {
-            Some(path) => place(error, path, query),
-            None => error,
-        },
+/// An error in a query of a file is told with its place.
+fn placed(args: &SqlArgs, query: &str, error: Error) -> Error {
+    match &args.file {
+        Some(path) => place(error, path, query),
+        None => error,
     }
 }
 
 /// Writes the rows of an answer as they come and gives their number.
-async fn write(rows: SendableRecordBatchStream, format: Format, out: impl Write + Send) -> Result<u64> {
-    let mut out = Output { inner: BufWriter::new(out), failed: None };
+pub(super) async fn write(
+    rows: SendableRecordBatchStream,
+    format: Format,
+    out: impl Write + Send,
+) -> Result<u64> {
+    let mut out = Output::new(out);
     let written = match format {
         Format::Table => show(rows, &mut out).await,
-        Format::Csv => write_csv(rows, &mut out).await,
-        Format::Json => write_json(rows, &mut out).await,
-        Format::Parquet => write_parquet(rows, &mut out).await,
+        Format::Csv => write_rows(rows, Form::Csv, &mut out).await,
+        Format::Json => write_rows(rows, Form::JsonArray, &mut out).await,
+        Format::Parquet => write_rows(rows, Form::Parquet, &mut out).await,
     };
-    let flushed = out.flush();
-    match (out.failed, written) {
-        (Some(kind), _) => Err(print::output_error(kind.into())),
-        (None, written) => flushed.map_err(print::output_error).and(written),
-    }
-}
-
-/// An output that remembers why it failed: the formats' writers tell it as their own errors.
-struct Output<W: Write> {
-    inner: BufWriter<W>,
-    failed: Option<ErrorKind>,
-}
-
-impl<W: Write> Write for Output<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.inner.write(bytes).inspect_err(|e| self.failed = Some(e.kind()))
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.inner.flush().inspect_err(|e| self.failed = Some(e.kind()))
-    }
-}
-
-/// An error of a format's writer that is not the output's.
-fn unwritable(error: impl std::fmt::Display) -> Error {
-    Error::invalid(format!("the answer cannot be written in this format: {error}"))
-}
-
-async fn write_csv(mut rows: SendableRecordBatchStream, out: &mut (impl Write + Send)) -> Result<u64> {
-    let mut writer = csv::WriterBuilder::new().with_header(true).build(out);
-    let mut put =
-        |batch: &RecordBatch| flat(batch).and_then(|batch| writer.write(&batch)).map_err(unwritable);
-    put(&RecordBatch::new_empty(rows.schema()))?;
-    let mut written = 0;
-    while let Some(batch) = rows.next().await.transpose()? {
-        written += batch.num_rows() as u64;
-        put(&batch)?;
-    }
-    Ok(written)
-}
-
-/// Lists, maps and structs as JSON texts, which a cell can hold.
-fn flat(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let schema = batch.schema();
-    if !schema.fields().iter().any(|field| field.data_type().is_nested()) {
-        return Ok(batch.clone());
-    }
-    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
-        let column = if field.data_type().is_nested() { json_texts(field, column)? } else { column.clone() };
-        Ok((field.name(), column, true))
-    });
-    RecordBatch::try_from_iter_with_nullable(columns.collect::<Result<Vec<_>, ArrowError>>()?)
-}
-
-fn json_texts(field: &FieldRef, column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    let options = EncoderOptions::default().with_explicit_nulls(true);
-    let mut encoder = make_encoder(field, column.as_ref(), &options)?;
-    let mut texts: Vec<Option<String>> = Vec::with_capacity(column.len());
-    for row in 0..column.len() {
-        let mut text = Vec::new();
-        if !encoder.is_null(row) {
-            encoder.encode(row, &mut text);
-        }
-        texts.push((!text.is_empty()).then(|| String::from_utf8_lossy(&text).into_owned()));
-    }
-    Ok(Arc::new(StringArray::from(texts)))
-}
-
-async fn write_json(mut rows: SendableRecordBatchStream, out: &mut (impl Write + Send)) -> Result<u64> {
-    let builder = json::WriterBuilder::new().with_explicit_nulls(true);
-    let mut writer: json::ArrayWriter<_> = builder.build(&mut *out);
-    let mut written = 0;
-    while let Some(batch) = rows.next().await.transpose()? {
-        written += batch.num_rows() as u64;
-        writer.write(&batch).map_err(unwritable)?;
-    }
-    writer.finish().map_err(unwritable)?;
-    drop(writer);
-    out.write_all(b"\n").map_err(print::output_error)?;
-    Ok(written)
-}
-
-async fn write_parquet(mut rows: SendableRecordBatchStream, out: &mut (impl Write + Send)) -> Result<u64> {
-    let mut writer = ArrowWriter::try_new(out, rows.schema(), None).map_err(unwritable)?;
-    let mut written = 0;
-    while let Some(batch) = rows.next().await.transpose()? {
-        written += batch.num_rows() as u64;
-        writer.write(&batch).map_err(unwritable)?;
-    }
-    writer.close().map_err(unwritable)?;
-    Ok(written)
+    out.finish(written, print::output_error)
 }
 
 /// Shows the first rows as a ruled table and says how many there are.
@@ -239,7 +136,7 @@ async fn show(mut rows: SendableRecordBatchStream, out: &mut impl Write) -> Resu
     }
     let table = pretty_format_batches(&shown).map_err(|e| Error::data(e.to_string()))?;
     let more = if total > kept {
-        format!("; the first {kept} are shown, `--format csv` writes all")
+        format!("; the first {kept} are shown, the format csv writes all")
     } else {
         String::new()
     };

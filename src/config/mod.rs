@@ -4,7 +4,9 @@
 //! environment's file, `LAKE_*` variables, flags. The embedded files are the registry of keys: a key that is in
 //! neither is an error. Never reads data.
 
+mod exports;
 mod models;
+mod serve;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -14,7 +16,11 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::error::{Error, Result, io_error, nearest};
-pub use models::{CustomerValue, Forecast, Models, Recommendations, Segments};
+pub use exports::{Export, ExportFormat};
+pub use models::{
+    Clustering, CustomerValue, Forecast, Models, PurchaseModel, Recommendations, Recommender, Segments,
+};
+pub use serve::Serve;
 pub use sources::{Source, Sources};
 
 /// The settings file the program carries: every key, its default and a sentence.
@@ -44,6 +50,8 @@ pub struct Settings {
     pub write: Write,
     /// How tables are kept in order.
     pub maintenance: Maintenance,
+    /// Doors for clients.
+    pub serve: Serve,
     /// Parameters of models.
     pub models: Models,
 }
@@ -246,14 +254,31 @@ impl Layers {
         Ok(())
     }
 
+    /// The error of a value that is none of those that its setting may have.
+    fn misfit(&self, message: &str) -> Error {
+        let unknown =
+            message.strip_prefix("unknown variant `").and_then(|rest| rest.split_once("`, expected "));
+        let found = unknown.and_then(|(value, expected)| {
+            let setting = self.0.iter().find(|setting| setting.value.as_str() == Some(value))?;
+            Some((setting, expected))
+        });
+        match found {
+            Some((setting, expected)) => Error::invalid(format!(
+                "setting `{}` cannot be {}: it is {expected}",
+                setting.key, setting.value
+            ))
+            .detail(format!("in {}", setting.origin))
+            .detail(setting.doc.clone()),
+            None => Error::invalid(format!("settings: {message}")),
+        }
+    }
+
     fn finish(self) -> Result<Config> {
         let mut table = Table::new();
         for entry in &self.0 {
             insert(&mut table, &entry.key, entry.value.clone());
         }
-        let settings: Settings = table
-            .try_into()
-            .map_err(|e: toml::de::Error| Error::invalid(format!("settings: {}", e.message())))?;
+        let settings: Settings = table.try_into().map_err(|e: toml::de::Error| self.misfit(e.message()))?;
         check(&settings)?;
         Ok(Config { settings, effective: self.0 })
     }
@@ -287,7 +312,8 @@ fn check(settings: &Settings) -> Result<()> {
         ));
     }
     settings.models.check()?;
-    memory_limit(&settings.memory_limit).map(|_| ())
+    settings.serve.check()?;
+    memory_limit("memory_limit", &settings.memory_limit).map(|_| ())
 }
 
 /// How much memory queries may take before they spill.
@@ -301,8 +327,8 @@ pub enum MemoryLimit {
     None,
 }
 
-/// The limit that a text such as `2GB` means.
-pub fn memory_limit(text: &str) -> Result<MemoryLimit> {
+/// The limit that a text such as `2GB` means as the value of a setting.
+pub fn memory_limit(setting: &str, text: &str) -> Result<MemoryLimit> {
     let upper = text.trim().to_ascii_uppercase();
     let digits = upper.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit: usize = match &upper[digits.len()..] {
@@ -316,7 +342,7 @@ pub fn memory_limit(text: &str) -> Result<MemoryLimit> {
     let bytes = digits.trim().parse::<usize>().ok().and_then(|count| count.checked_mul(unit));
     match bytes {
         Some(bytes) if bytes > 0 => Ok(MemoryLimit::Bytes(bytes)),
-        _ => Err(Error::invalid(format!("setting `memory_limit` cannot be `{text}`"))
+        _ => Err(Error::invalid(format!("setting `{setting}` cannot be `{text}`"))
             .hint("write a whole number and a unit, such as \"512MB\" or \"2GB\", or \"auto\", or \"none\"")),
     }
 }

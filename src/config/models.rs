@@ -22,8 +22,8 @@ pub struct Models {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CustomerValue {
-    /// `auto`, or the model of purchases.
-    pub model: String,
+    /// The model of purchases.
+    pub model: PurchaseModel,
     /// The part of the time span before the holdout, between 0 and 1.
     pub calibration_share: f64,
     /// The months over which value is added up.
@@ -51,7 +51,7 @@ pub struct Forecast {
 #[serde(deny_unknown_fields)]
 pub struct Segments {
     /// How customers are grouped.
-    pub algorithm: String,
+    pub algorithm: Clustering,
     /// The number of segments; 0 chooses it.
     pub clusters: u32,
     /// The largest number that is tried.
@@ -74,25 +74,54 @@ pub struct Segments {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recommendations {
-    /// `auto`, or what is offered by.
-    pub algorithm: String,
+    /// What is offered by.
+    pub algorithm: Recommender,
     /// The days at the end that candidates are judged on.
     pub holdout_days: u32,
     /// The ridge of `ease`.
     pub ridge: f64,
 }
 
+/// How purchases are modelled.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the models are named as in the papers")]
+pub enum PurchaseModel {
+    Auto,
+    BgNbd,
+    MbgNbd,
+    ParetoNbd,
+    Nbd,
+}
+
+/// How customers are grouped.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the algorithms are named as in the papers")]
+pub enum Clustering {
+    #[serde(rename = "kmeans")]
+    KMeans,
+    GaussianMixture,
+    Dbscan,
+}
+
+/// What is offered by.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the algorithms are named as in the papers")]
+pub enum Recommender {
+    Auto,
+    Cosine,
+    Ease,
+    Popularity,
+}
+
 impl Models {
     /// The values a type alone does not bound.
     pub(super) fn check(&self) -> Result<()> {
-        let CustomerValue { model, calibration_share, months, discount_rate, draws, .. } =
-            &self.customer_value;
+        let CustomerValue { calibration_share, months, discount_rate, draws, .. } = &self.customer_value;
         let Segments { clusters, largest, least_share, contamination, variance, radius, neighbours, .. } =
             &self.segments;
-        one_of("customer_value.model", model, &["auto", "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd"])?;
-        one_of("segments.algorithm", &self.segments.algorithm, &["kmeans", "gaussian_mixture", "dbscan"])?;
-        let offered_by = &self.recommendations.algorithm;
-        one_of("recommendations.algorithm", offered_by, &["auto", "cosine", "ease", "popularity"])?;
         if *clusters == 1 {
             return Err(Error::invalid("setting `models.segments.clusters` cannot be 1")
                 .hint("one segment is no segmentation: name 2 or more, or 0 to have the number chosen"));
@@ -120,13 +149,4 @@ impl Models {
         within("recommendations.holdout_days", f64::from(*holdout_days), 1.0, 366.0)?;
         within("recommendations.ridge", *ridge, 1e-6, 1e9)
     }
-}
-
-/// A setting must be one of the words that are known for it.
-fn one_of(key: &str, value: &str, known: &[&str]) -> Result<()> {
-    if known.contains(&value) {
-        return Ok(());
-    }
-    let error = Error::invalid(format!("setting `models.{key}` cannot be `{value}`"));
-    Err(super::with_nearest(error, value, known.iter().copied()))
 }

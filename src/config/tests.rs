@@ -50,6 +50,17 @@ fn an_unknown_key_is_told_the_nearest() {
 }
 
 #[test]
+fn a_word_that_a_setting_does_not_know_is_told_what_it_knows() {
+    let folder = project(&[("models.toml", "[segments]\nalgorithm = \"kmean\"")]);
+    let error = Config::load(folder.path(), &variables(&[]), &[]).unwrap_err();
+    assert_eq!(
+        error.message(),
+        "setting `models.segments.algorithm` cannot be \"kmean\": it is one of `kmeans`, `gaussian_mixture`, `dbscan`"
+    );
+    assert!(error.details()[0].ends_with("/config/models.toml"), "{:?}", error.details());
+}
+
+#[test]
 fn a_value_of_another_type_is_refused() {
     let error = Config::load(project(&[]).path(), &variables(&[("LAKE_THREADS", "many")]), &[]).unwrap_err();
     assert!(error.message().starts_with("setting `threads` must be of type integer"));
@@ -77,9 +88,13 @@ fn an_environment_without_a_file_is_refused() {
 
 #[test]
 fn memory_limits_are_numbers_with_a_unit() {
-    assert_eq!(memory_limit("none").unwrap(), MemoryLimit::None);
-    assert_eq!(memory_limit("auto").unwrap(), MemoryLimit::Auto);
-    assert_eq!(memory_limit("512MB").unwrap(), MemoryLimit::Bytes(512 << 20));
-    assert_eq!(memory_limit("2 gb").unwrap(), MemoryLimit::Bytes(2 << 30));
-    assert!(["", "0GB", "2", "GB", "99999999999GB"].iter().all(|text| memory_limit(text).is_err()));
+    assert_eq!(memory_limit("memory_limit", "none").unwrap(), MemoryLimit::None);
+    assert_eq!(memory_limit("memory_limit", "auto").unwrap(), MemoryLimit::Auto);
+    assert_eq!(memory_limit("memory_limit", "512MB").unwrap(), MemoryLimit::Bytes(512 << 20));
+    assert_eq!(memory_limit("memory_limit", "2 gb").unwrap(), MemoryLimit::Bytes(2 << 30));
+    assert!(
+        ["", "0GB", "2", "GB", "99999999999GB"]
+            .iter()
+            .all(|text| memory_limit("memory_limit", text).is_err())
+    );
 }

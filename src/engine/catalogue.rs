@@ -1,4 +1,5 @@
-//! What names mean to a session: tables at fixed versions, mappings, the parameters of a run.
+//! What names mean to a session: tables at fixed versions, mappings, the parameters of a run, and what statements of
+//! the session name, which never takes the place of one of these.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,13 +17,15 @@ use crate::project::Mapping;
 use crate::table::{Store, Table, Version};
 
 /// The one catalogue that sessions have.
-pub(super) const CATALOG: &str = "lake";
+pub const CATALOG: &str = "lake";
 
 /// What a name stands for.
 #[derive(Clone)]
 enum Entry {
     /// A Delta table at a version, opened when it is first asked for.
     Delta { store: Store, name: TableName, version: Option<Version> },
+    /// The same, once it has been asked for.
+    Opened { table: Box<Table>, provider: Arc<dyn TableProvider> },
     /// An opened Delta table, or the rows of some of its files.
     Rows { table: Box<Table>, files: Option<BTreeSet<String>> },
     /// A table that is there.
@@ -110,6 +113,27 @@ impl Catalogue {
         self.set(mapping.name.layer.as_str(), &mapping.name.table, Entry::Mapping(mapping.clone()));
     }
 
+    /// The table that `name` means, at the version that it means; none where it means something else, or nothing.
+    pub async fn table(&self, name: &TableName) -> crate::error::Result<Option<Table>> {
+        let schema = self.schema_of(name.layer.as_str());
+        match schema.and_then(|schema| schema.entry(&name.table)) {
+            Some(Entry::Delta { store, name, version }) => {
+                Table::open(&store, &name, version).await.map(Some)
+            }
+            Some(Entry::Opened { table, .. } | Entry::Rows { table, files: None }) => Ok(Some(*table)),
+            _ => Ok(None),
+        }
+    }
+
+    /// What a statement of the session called `schema.table`: a view, or a table of files.
+    pub fn of_session(&self, schema: &str, table: &str) -> Option<Arc<dyn TableProvider>> {
+        self.schema_of(schema)?.of_session(table)
+    }
+
+    fn schema_of(&self, name: &str) -> Option<Arc<Schema>> {
+        self.schemas.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(name).cloned()
+    }
+
     fn set(&self, schema: &str, table: &str, entry: Entry) {
         let mut schemas = self.schemas.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         let schema = schemas.entry(schema.into()).or_insert_with(|| Arc::new(Schema::new(schema)));
@@ -129,8 +153,7 @@ impl CatalogProvider for Catalogue {
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        let schemas = self.schemas.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        schemas.get(name).map(|schema| schema.clone() as _)
+        self.schema_of(name).map(|schema| schema as _)
     }
 }
 
@@ -138,20 +161,36 @@ impl CatalogProvider for Catalogue {
 struct Schema {
     name: String,
     tables: RwLock<BTreeMap<String, Entry>>,
+    /// What statements of the session named.
+    session: RwLock<BTreeMap<String, Arc<dyn TableProvider>>>,
 }
 
 impl Schema {
     fn new(name: &str) -> Self {
-        Schema { name: name.into(), tables: RwLock::default() }
+        Schema { name: name.into(), tables: RwLock::default(), session: RwLock::default() }
     }
 
-    fn remember(&self, table: &str, provider: &Arc<dyn TableProvider>) {
+    fn remember(&self, table: &str, entry: Entry) {
         let mut tables = self.tables.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        tables.insert(table.into(), Entry::Ready(provider.clone()));
+        tables.insert(table.into(), entry);
     }
 
     fn entry(&self, table: &str) -> Option<Entry> {
         self.tables.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(table).cloned()
+    }
+
+    fn of_session(&self, table: &str) -> Option<Arc<dyn TableProvider>> {
+        self.session.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(table).cloned()
+    }
+
+    /// An error if a name is the lake's: no statement gives it another meaning.
+    fn check_free(&self, table: &str) -> Result<()> {
+        if self.entry(table).is_none() {
+            return Ok(());
+        }
+        let message = format!("`{}.{table}` is of the lake: no statement replaces or drops it", self.name);
+        let error = crate::error::Error::invalid(message);
+        Err(DataFusionError::External(Box::new(error.hint("what the session names needs another name"))))
     }
 }
 
@@ -164,14 +203,18 @@ impl fmt::Debug for Schema {
 #[async_trait]
 impl SchemaProvider for Schema {
     fn table_names(&self) -> Vec<String> {
-        self.tables.read().unwrap_or_else(std::sync::PoisonError::into_inner).keys().cloned().collect()
+        let tables = self.tables.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let session = self.session.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // What stands for an earlier version, such as `rfm@3`, is named by no one but the question that asked.
+        let names = tables.keys().filter(|name| !name.contains('@')).chain(session.keys());
+        names.cloned().collect()
     }
 
     async fn table(&self, table: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let external = |e: crate::error::Error| DataFusionError::External(Box::new(e));
         let provider = match self.entry(table) {
-            None => return Ok(None),
-            Some(Entry::Ready(provider)) => return Ok(Some(provider)),
+            None => return Ok(self.of_session(table)),
+            Some(Entry::Ready(provider) | Entry::Opened { provider, .. }) => return Ok(Some(provider)),
             Some(Entry::Unbuilt) => {
                 let error =
                     crate::error::Error::invalid(format!("`{}.{table}` has not been built yet", self.name));
@@ -185,23 +228,45 @@ impl SchemaProvider for Schema {
             Some(Entry::Delta { store, name, version }) => {
                 let opened = Table::open(&store, &name, version).await.map_err(external)?;
                 let provider = opened.provider().await.map_err(external)?;
+                // What is newest is asked for each time.
+                if version.is_none() {
+                    return Ok(Some(provider));
+                }
                 // A name that meanwhile means another version keeps its new meaning.
                 if !matches!(self.entry(table), Some(Entry::Delta { version: now, .. }) if now == version) {
                     return Ok(Some(provider));
                 }
-                provider
+                let entry = Entry::Opened { table: Box::new(opened), provider: provider.clone() };
+                self.remember(table, entry);
+                return Ok(Some(provider));
             }
         };
-        self.remember(table, &provider);
+        self.remember(table, Entry::Ready(provider.clone()));
         Ok(Some(provider))
     }
 
     /// Known without opening anything, so that all tables can be listed while some are not built.
     async fn table_type(&self, table: &str) -> Result<Option<TableType>> {
-        Ok(self.entry(table).map(|_| TableType::Base))
+        let own = self.entry(table).map(|_| TableType::Base);
+        Ok(own.or_else(|| self.of_session(table).map(|provider| provider.table_type())))
+    }
+
+    fn register_table(
+        &self,
+        table: String,
+        provider: Arc<dyn TableProvider>,
+    ) -> Result<Option<Arc<dyn TableProvider>>> {
+        self.check_free(&table)?;
+        let mut session = self.session.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Ok(session.insert(table, provider))
+    }
+
+    fn deregister_table(&self, table: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        self.check_free(table)?;
+        Ok(self.session.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(table))
     }
 
     fn table_exist(&self, table: &str) -> bool {
-        self.entry(table).is_some()
+        self.entry(table).is_some() || self.of_session(table).is_some()
     }
 }

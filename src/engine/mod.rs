@@ -4,12 +4,15 @@ mod catalogue;
 mod functions;
 mod mapping;
 mod matching;
+mod nested;
 mod parse;
+mod rules;
+mod share;
 mod versions;
 
 use std::sync::Arc;
 
-use datafusion::catalog::MemoryCatalogProviderList;
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProviderList};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -20,10 +23,12 @@ use sysinfo::{MemoryRefreshKind, System};
 use crate::config::{MemoryLimit, Settings, memory_limit};
 use crate::error::Result;
 use crate::job::{LAST, NEW, OLD};
-pub use catalogue::Catalogue;
+pub use catalogue::{CATALOG, Catalogue};
 pub use functions::VERSION as FUNCTIONS_VERSION;
 pub use mapping::mapping_table;
-pub use versions::{Asked, At, versions};
+pub use nested::json_texts;
+use share::Share;
+pub use versions::{Asked, At, history, versions};
 
 /// What sessions share: memory, threads, temporary files.
 #[derive(Clone)]
@@ -59,7 +64,7 @@ impl Engine {
         let mut runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(
             DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory),
         );
-        let limit = match memory_limit(&settings.memory_limit)? {
+        let limit = match memory_limit("memory_limit", &settings.memory_limit)? {
             MemoryLimit::None => None,
             MemoryLimit::Bytes(bytes) => Some(bytes),
             MemoryLimit::Auto => Some(machine_memory() / 2),
@@ -77,14 +82,32 @@ impl Engine {
     }
 
     fn session_of(&self, config: SessionConfig, catalogue: Arc<Catalogue>) -> SessionContext {
+        self.session_in(config, self.state.runtime_env().clone(), catalogue)
+    }
+
+    fn session_in(
+        &self,
+        config: SessionConfig,
+        runtime: Arc<RuntimeEnv>,
+        names: Arc<dyn CatalogProvider>,
+    ) -> SessionContext {
         let state = SessionStateBuilder::new_from_existing(self.state.clone())
             .with_config(config)
+            .with_runtime_env(runtime)
             .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
             .build();
         #[expect(clippy::disallowed_methods, reason = "the one session factory")]
         let session = SessionContext::new_with_state(state);
-        session.register_catalog(catalogue::CATALOG, catalogue);
+        session.register_catalog(CATALOG, names);
         session
+    }
+
+    /// A session of a client, whose queries take at most so many bytes of the memory that all share.
+    pub fn client_session(&self, names: Arc<dyn CatalogProvider>, bytes: usize) -> Result<SessionContext> {
+        let shared = self.state.runtime_env();
+        let memory = Arc::new(Share::new(bytes, shared.memory_pool.clone()));
+        let runtime = RuntimeEnvBuilder::from_runtime_env(shared).with_memory_pool(memory).build_arc()?;
+        Ok(self.session_in(self.state.config().clone(), runtime, names))
     }
 
     /// A session of a job that reads so many rows: beside the names of `catalogue`, those that mean what is
@@ -119,7 +142,7 @@ fn state(runtime: Arc<RuntimeEnv>, threads: usize) -> Result<SessionState> {
         .with_target_partitions(threads)
         .with_information_schema(true)
         .with_create_default_catalog_and_schema(false)
-        .with_default_catalog_and_schema(catalogue::CATALOG, "gold");
+        .with_default_catalog_and_schema(CATALOG, "gold");
     // Columns of two tables that meet in a union may be described differently.
     config.options_mut().execution.skip_physical_aggregate_schema_check = true;
     let optimizer = &mut config.options_mut().optimizer;
@@ -132,6 +155,7 @@ fn state(runtime: Arc<RuntimeEnv>, threads: usize) -> Result<SessionState> {
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_physical_optimizer_rules(rules::rules())
         .build();
     for function in functions::all() {
         state.register_udf(Arc::new(function))?;

@@ -1,6 +1,7 @@
 //! Proves that our functions, mappings and names work in SQL, and that every session resolves them alike.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use datafusion::arrow::util::pretty::pretty_format_batches;
 
@@ -78,4 +79,29 @@ async fn identifiers_are_lower_cased() {
     let catalogue = Catalogue::new();
     catalogue.map(&mapping("place\nEIRE\n"));
     assert!(answer(catalogue, "SELECT PLACE FROM Gold.Places").await.is_ok());
+}
+
+#[tokio::test]
+async fn what_a_session_names_takes_no_name_of_the_lake() {
+    let catalogue = Catalogue::new();
+    catalogue.map(&mapping("place\nEIRE\n"));
+    let session = engine().session(catalogue.clone());
+    session.sql("create view gold.v as select upper(place) as p from gold.places").await.unwrap();
+    assert!(answer(catalogue.clone(), "select p from v").await.unwrap().contains("| EIRE |"));
+    let replaced = session.sql("create or replace view gold.places as select 1 as a").await.err().unwrap();
+    let message = crate::error::Error::from(replaced).message().to_string();
+    assert_eq!(message, "`gold.places` is of the lake: no statement replaces or drops it");
+    assert!(catalogue.of_session("gold", "v").is_some() && catalogue.of_session("gold", "places").is_none());
+    session.sql("drop view gold.v").await.unwrap();
+    assert!(catalogue.of_session("gold", "v").is_none());
+}
+
+#[tokio::test]
+async fn a_join_that_makes_very_many_rows_can_be_given_up() {
+    let query = "select sum(a.value * b.value) from generate_series(1, 20000) a cross join generate_series(1, 20000) b";
+    let session = engine().session(Catalogue::new());
+    // Everything is done where it is asked for.
+    session.sql("set datafusion.execution.target_partitions = 1").await.unwrap();
+    let rows = session.sql(query).await.unwrap();
+    tokio::time::timeout(Duration::from_millis(1), rows.collect()).await.unwrap_err();
 }

@@ -19,8 +19,16 @@ pub struct Asked {
     pub table: TableName,
     /// The version: its number, or an instant at which readers saw it.
     pub at: At,
-    /// The name within its layer that stands for it in the statement.
-    pub alias: String,
+}
+
+impl Asked {
+    /// The name within its layer that stands for it in the statement; the same for all who ask for it.
+    pub fn alias(&self) -> String {
+        match &self.at {
+            At::Version(version) => format!("{}@{version}", self.table.table),
+            At::Timestamp(instant) => format!("{}@{instant}", self.table.table),
+        }
+    }
 }
 
 /// Which version is asked for.
@@ -59,10 +67,8 @@ fn renamed(query: &str) -> Result<Option<(String, Vec<Asked>)>> {
     let mut all = Vec::new();
     for i in 0..places.len() {
         let token = |i: usize| places.get(i).map(|place| &tokens[*place]);
-        let Some((start, mut asked)) = asked_at(&token, i)? else { continue };
-        // Two versions of one table are two tables.
-        asked.alias = format!("{}@{}", asked.table.table, all.len());
-        let (value, keyword) = (asked.alias.clone(), Keyword::NoKeyword);
+        let Some((start, asked)) = asked_at(&token, i)? else { continue };
+        let (value, keyword) = (asked.alias(), Keyword::NoKeyword);
         tokens[places[start - 1]] = Token::Word(Word { value, quote_style: Some('"'), keyword });
         places[start..=i + 3].iter().for_each(|place| tokens[*place] = Token::EOF);
         all.push(asked);
@@ -100,7 +106,22 @@ fn asked_at<'a>(token: &impl Fn(usize) -> Option<&'a Token>, i: usize) -> Result
         Error::invalid(format!("cannot read the version of `{table}` that is asked for"))
             .hint("write `version as of 3` or `timestamp as of '2026-01-02'`")
     })?;
-    Ok(Some((start, Asked { table, at, alias: String::new() })))
+    Ok(Some((start, Asked { table, at })))
+}
+
+/// The table whose history a statement asks for, as in `describe history gold.rfm`; none when it asks for
+/// something else.
+pub fn history(statement: &str) -> Option<Result<TableName>> {
+    let mut words = statement.trim().trim_end_matches(';').split_whitespace();
+    let mut is = |texts: &[&str]| {
+        words.next().is_some_and(|word| texts.iter().any(|text| word.eq_ignore_ascii_case(text)))
+    };
+    if !(is(&["describe", "desc"]) && is(&["history"])) {
+        return None;
+    }
+    let name: String = words.map(|word| word.replace('"', "").to_lowercase()).collect();
+    let name = if name.contains('.') { name } else { format!("gold.{name}") };
+    Some(TableName::parse(&name).ok_or_else(|| Error::invalid(format!("`{name}` has no history"))))
 }
 
 /// What a word means as a name: quoted as it stands, otherwise in lower case.
@@ -117,7 +138,7 @@ impl VisitorMut for OwnNames<'_> {
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
         if let TableFactor::Table { name, alias, .. } = factor {
             let last = name.0.last().and_then(|part| part.as_ident());
-            if let Some(asked) = self.0.iter().find(|asked| last.is_some_and(|l| l.value == asked.alias)) {
+            if let Some(asked) = self.0.iter().find(|asked| last.is_some_and(|l| l.value == asked.alias())) {
                 let name = Ident::with_quote('"', &asked.table.table);
                 alias.get_or_insert(TableAlias { explicit: true, name, columns: Vec::new(), at: None });
             }
@@ -157,7 +178,7 @@ mod tests {
     #[test]
     fn the_statement_names_what_it_means() {
         let (statement, _) = versions("select rfm.x from rfm version as of 3").unwrap().unwrap();
-        assert_eq!(statement.to_string(), "SELECT rfm.x FROM \"rfm@0\" AS \"rfm\"");
+        assert_eq!(statement.to_string(), "SELECT rfm.x FROM \"rfm@3\" AS \"rfm\"");
     }
 
     #[test]
@@ -166,9 +187,18 @@ mod tests {
             let query = |version: &str| format!("select {text} from gold.rfm{version} as r");
             let (statement, asked) = versions(&query(" version as of 3")).unwrap().unwrap();
             let plain = DFParser::parse_sql(&query("")).unwrap().pop_front().unwrap();
-            let expected = plain.to_string().replace("gold.rfm", &format!("gold.\"{}\"", asked[0].alias));
+            let expected = plain.to_string().replace("gold.rfm", &format!("gold.\"{}\"", asked[0].alias()));
             assert_eq!(statement.to_string(), expected);
         }
+    }
+
+    #[test]
+    fn a_history_is_asked_for_by_name() {
+        let asked = |text: &str| history(text).map(|name| name.map(|name| name.to_string()));
+        assert_eq!(asked("describe history gold.rfm").unwrap().unwrap(), "gold.rfm");
+        assert_eq!(asked("DESC HISTORY \"rfm\" ;").unwrap().unwrap(), "gold.rfm");
+        assert!(asked("describe gold.rfm").is_none());
+        assert!(asked("describe history nowhere.at.all").unwrap().is_err());
     }
 
     #[test]

@@ -3,34 +3,54 @@
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::parser::ParserError;
 
-use super::Error;
+use super::{Error, Place};
 
 /// One of our own errors that passed through the query engine comes out as it was; others are the query's
 /// fault, the store's, or the data's.
 impl From<DataFusionError> for Error {
     fn from(error: DataFusionError) -> Self {
-        use DataFusionError as E;
-        // What stands around the root says which part of the engine noticed it.
-        let root = error.find_root();
-        let text = root.strip_backtrace();
-        match root {
-            E::External(inner) if inner.is::<Error>() => {
-                inner.downcast_ref::<Error>().cloned().unwrap_or_else(|| Error::internal(text))
-            }
-            E::SQL(parser, _) => {
-                Error::invalid(format!("the SQL cannot be read: {}", parser_message(parser)))
-            }
-            E::Plan(_) | E::SchemaError(..) | E::NotImplemented(_) => plan_error(&text),
-            E::ResourcesExhausted(_) => {
-                Error::unavailable("the query needs more memory than `memory_limit` allows")
-                    .detail(text)
-                    .hint("raise `memory_limit`, or lower `threads`")
-            }
-            E::ArrowError(arrow, _) => value_error(&arrow.to_string()),
-            E::Execution(message) => value_error(message),
-            E::ObjectStore(_) | E::IoError(_) | E::External(_) | E::ParquetError(_) => outer_error(&text),
-            _ => Error::internal(text),
+        let told = told(&error);
+        match place(&error) {
+            Some(place) => told.at(place),
+            None => told,
         }
+    }
+}
+
+/// Where in a statement the parser or the planner noticed it; the planner knows when the session collects spans.
+fn place(error: &DataFusionError) -> Option<Place> {
+    if let Some(span) = error.diagnostic().and_then(|diagnostic| diagnostic.span) {
+        let [line, column] = [span.start.line, span.start.column].map(usize::try_from);
+        return Some(Place { line: line.ok()?, column: column.ok()? });
+    }
+    let DataFusionError::SQL(parser, _) = error.find_root() else { return None };
+    let text = parser.to_string();
+    let (line, column) = text.rsplit_once(" at Line: ")?.1.split_once(", Column: ")?;
+    let column = column.split(|c: char| !c.is_ascii_digit()).next()?;
+    Some(Place { line: line.parse().ok()?, column: column.parse().ok()? })
+}
+
+fn told(error: &DataFusionError) -> Error {
+    use DataFusionError as E;
+    // What stands around the root says which part of the engine noticed it.
+    let root = error.find_root();
+    let text = root.strip_backtrace();
+    match root {
+        E::External(inner) if inner.is::<Error>() => {
+            inner.downcast_ref::<Error>().cloned().unwrap_or_else(|| Error::internal(text))
+        }
+        E::SQL(parser, _) => Error::invalid(format!("the SQL cannot be read: {}", parser_message(parser))),
+        E::Plan(_) | E::SchemaError(..) | E::NotImplemented(_) => plan_error(&text),
+        E::Configuration(message) => plan_error(message),
+        E::ResourcesExhausted(_) => {
+            Error::unavailable("the query needs more memory than `memory_limit` allows")
+                .detail(text)
+                .hint("raise `memory_limit`, or lower `threads`")
+        }
+        E::ArrowError(arrow, _) => value_error(&arrow.to_string()),
+        E::Execution(message) => value_error(message),
+        E::ObjectStore(_) | E::IoError(_) | E::External(_) | E::ParquetError(_) => outer_error(&text),
+        _ => Error::internal(text),
     }
 }
 
@@ -91,6 +111,10 @@ fn call_error(text: &str) -> Option<Error> {
 
 /// A query that can be planned and fails on what it meets with.
 fn value_error(text: &str) -> Error {
+    // So files are written that answers are copied to.
+    if text.contains("No space left on device") {
+        return Error::unavailable("the disk is full").hint("free some space and ask again");
+    }
     let prefixes = ["Cast error: ", "Parser error: ", "Compute error: ", "Invalid argument error: "];
     let text = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text);
     let text = lowered(text.trim_end_matches('.'));
@@ -127,6 +151,7 @@ mod tests {
     //! Proves that the engine's errors are said in words of a user, and that data in them stays as it is.
 
     use datafusion::arrow::error::ArrowError;
+    use datafusion::common::{Diagnostic, Location, Span};
 
     use super::*;
 
@@ -149,6 +174,14 @@ mod tests {
     }
 
     #[test]
+    fn a_full_disk_is_no_fault_of_a_query() {
+        let full = "error writing to object store: Generic LocalFileSystem error: Unable to copy data to file: \
+                    No space left on device (os error 28)";
+        let error = Error::from(DataFusionError::Execution(full.into()));
+        assert_eq!((error.message(), error.kind().exit_code()), ("the disk is full", 1));
+    }
+
+    #[test]
     fn a_proposal_is_a_hint() {
         assert_eq!(
             plan("No field named x. Did you mean 't.y'?."),
@@ -158,6 +191,19 @@ mod tests {
             plan("Invalid function 'summ'.\nDid you mean 'sum'?"),
             "invalid function 'summ'\nhint: did you mean `sum`?"
         );
+    }
+
+    #[test]
+    fn the_place_that_the_engine_names_is_kept() {
+        let of_parser = ParserError::ParserError("Expected: x, found: y at Line: 3, Column: 12".into());
+        let error = Error::from(DataFusionError::SQL(Box::new(of_parser), None));
+        assert_eq!(error.place(), Some(Place { line: 3, column: 12 }));
+        let start = Location { line: 2, column: 5 };
+        let span = Span::new(start, Location { line: 2, column: 9 });
+        let planned = DataFusionError::Plan("No field named x".into());
+        let placed = planned.with_diagnostic(Diagnostic::new_error("column 'x' not found", Some(span)));
+        assert_eq!(Error::from(placed).place(), Some(Place { line: 2, column: 5 }));
+        assert_eq!(Error::from(DataFusionError::Plan("No field named x".into())).place(), None);
     }
 
     #[test]

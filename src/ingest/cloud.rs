@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use deltalake::logstore::{ObjectStoreRef, StorageConfig, object_store_factories};
+use deltalake::logstore::ObjectStoreRef;
 use futures::StreamExt;
 use object_store::{ObjectMeta, ObjectStoreExt};
 use tokio::io::AsyncWriteExt;
@@ -11,6 +11,7 @@ use url::Url;
 use super::Delivery;
 use super::archive::Form;
 use crate::error::{Error, Result, io_error};
+use crate::table::objects_at;
 
 /// Fetches the readable objects that `location` names into `downloads`, in natural order of their names.
 pub(super) async fn fetch(
@@ -46,13 +47,9 @@ pub(super) async fn fetch(
 
 fn store_of(url: &Url) -> Result<ObjectStoreRef> {
     let unknown = || Error::invalid(format!("cannot read `{url}`: `{}://` is not known", url.scheme()));
-    let scheme = Url::parse(&format!("{}://", url.scheme())).map_err(|_| unknown())?;
-    let factories = object_store_factories();
-    let factory = factories.get(&scheme).ok_or_else(unknown)?;
-    let (store, _) = factory
-        .parse_url_opts(url, &StorageConfig::default())
-        .map_err(|e| Error::unavailable(format!("cannot reach `{url}`")).detail(e.to_string()))?;
-    Ok(store)
+    objects_at(url)
+        .ok_or_else(unknown)?
+        .map_err(|e| Error::unavailable(format!("cannot reach `{url}`")).detail(e.to_string()))
 }
 
 /// The object of a URL, or those that its prefix or pattern matches.

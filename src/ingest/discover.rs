@@ -62,9 +62,9 @@ fn narrowed(outer: &str, inside: &str) -> Result<Vec<Delivery>> {
 pub fn passed_over(folder: &Path) -> Result<Vec<String>> {
     let mut names: Vec<String> = entries(folder)?
         .into_iter()
-        .filter(|path| path.is_file() && !is_wanted(path))
-        .map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned())
-        .filter(|name| !is_hidden(name))
+        .map(|path| (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), path))
+        .filter(|(name, path)| !is_hidden(name) && Form::of(name).is_none() && path.is_file())
+        .map(|(name, _)| name)
         .collect();
     names.sort();
     Ok(names)

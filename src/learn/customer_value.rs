@@ -13,7 +13,7 @@ use lake_models::value::{
 
 use super::columns::{Columns, date, part, parts, schema, schema_of_parts, texts};
 use super::{Learned, Metric, ModelRecord, Verdict};
-use crate::config;
+use crate::config::{self, PurchaseModel};
 use crate::error::{Error, Result};
 
 /// Grows whenever the same rows and parameters give something else.
@@ -86,12 +86,12 @@ pub(super) fn learn(parameters: &config::CustomerValue, rows: &RecordBatch) -> R
 
 fn params(parameters: &config::CustomerValue) -> ValueParams {
     ValueParams {
-        model: match parameters.model.as_str() {
-            "bg_nbd" => ModelChoice::BgNbd,
-            "mbg_nbd" => ModelChoice::MbgNbd,
-            "pareto_nbd" => ModelChoice::ParetoNbd,
-            "nbd" => ModelChoice::Nbd,
-            _ => ModelChoice::Auto,
+        model: match parameters.model {
+            PurchaseModel::Auto => ModelChoice::Auto,
+            PurchaseModel::BgNbd => ModelChoice::BgNbd,
+            PurchaseModel::MbgNbd => ModelChoice::MbgNbd,
+            PurchaseModel::ParetoNbd => ModelChoice::ParetoNbd,
+            PurchaseModel::Nbd => ModelChoice::Nbd,
         },
         clv: ClvParams {
             months: parameters.months,

@@ -14,7 +14,7 @@ use lake_models::recommend::{
 
 use super::columns::{Columns, date, part, parts, schema, schema_of_parts, texts};
 use super::{Learned, Metric, ModelRecord, Verdict};
-use crate::config;
+use crate::config::{self, Recommender};
 use crate::error::{Error, Result};
 
 /// Grows whenever the same rows and parameters give something else.
@@ -80,9 +80,13 @@ pub(super) fn learn(parameters: &config::Recommendations, rows: &RecordBatch) ->
 }
 
 fn params(parameters: &config::Recommendations) -> RecommendParams {
-    let named = |algorithm: &Algorithm| algorithm.name() == parameters.algorithm;
     RecommendParams {
-        algorithm: Algorithm::ALL.into_iter().find(named).map_or(Choice::Auto, Choice::Always),
+        algorithm: match parameters.algorithm {
+            Recommender::Auto => Choice::Auto,
+            Recommender::Cosine => Choice::Always(Algorithm::Cosine),
+            Recommender::Ease => Choice::Always(Algorithm::Ease),
+            Recommender::Popularity => Choice::Always(Algorithm::Popularity),
+        },
         ridge: parameters.ridge,
         holdout_days: parameters.holdout_days,
         ..Default::default()
@@ -150,8 +154,7 @@ fn record(parameters: &config::Recommendations, made: &Recommendations) -> Model
     ModelRecord {
         algorithm: made.chosen.name().into(),
         parameters: BTreeMap::from([
-            ("setting algorithm".to_string(), parameters.algorithm.clone()),
-            ("setting ridge".into(), figures.ridge.to_string()),
+            ("setting ridge".to_string(), figures.ridge.to_string()),
             ("setting holdout_days".into(), parameters.holdout_days.to_string()),
             ("first day of the holdout".into(), split_day),
             ("customers".into(), figures.customers.to_string()),

@@ -9,7 +9,7 @@ use lake_models::segment::{Algorithm, Customers, Feature, SegmentParams, Segment
 
 use super::columns::{Columns, part, parts, schema, schema_of_parts, texts};
 use super::{Learned, Metric, ModelRecord, Verdict};
-use crate::config;
+use crate::config::{self, Clustering};
 use crate::error::Result;
 
 /// Grows whenever the same rows and parameters give something else.
@@ -103,12 +103,12 @@ pub(super) fn learn(parameters: &config::Segments, rows: &RecordBatch) -> Result
 
 fn params(parameters: &config::Segments) -> SegmentParams {
     SegmentParams {
-        algorithm: match parameters.algorithm.as_str() {
-            "gaussian_mixture" => Algorithm::GaussianMixture,
-            "dbscan" => {
+        algorithm: match parameters.algorithm {
+            Clustering::GaussianMixture => Algorithm::GaussianMixture,
+            Clustering::Dbscan => {
                 Algorithm::Dbscan { radius: parameters.radius, min_points: parameters.neighbours as usize }
             }
-            _ => Algorithm::KMeans,
+            Clustering::KMeans => Algorithm::KMeans,
         },
         clusters: Some(parameters.clusters as usize).filter(|clusters| *clusters > 0),
         largest: parameters.largest as usize,

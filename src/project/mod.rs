@@ -5,7 +5,7 @@ mod quarantine;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, Sources, with_nearest};
+use crate::config::{Config, Export, Sources, with_nearest};
 use crate::contract::{Contract, Expectation, Layer, TableName};
 use crate::error::{Error, Result, io_error};
 use crate::job::{Graph, Job, LAST, NEW, OLD, PARAMETERS, Query, Writes};
@@ -33,6 +33,8 @@ pub struct Project {
     pub config: Config,
     /// Where bronze comes from.
     pub sources: Sources,
+    /// What is kept as files for other programs.
+    pub exports: Vec<Export>,
     /// What each table promises.
     pub contracts: BTreeMap<TableName, Contract>,
     /// How each promise is kept.
@@ -74,6 +76,7 @@ impl Project {
         quarantine::expand(&mut contracts, &mut jobs)?;
         let project = Project {
             sources: Sources::load(folder)?,
+            exports: Export::load_all(folder)?,
             audits: queries_in(&folder.join("sql/audit"))?,
             analyses: queries_in(&folder.join("sql/analyses"))?,
             graph: Graph::new(jobs.values())?,
@@ -85,12 +88,41 @@ impl Project {
         };
         project.check_pairs()?;
         project.check_reads()?;
+        project.check_exports()?;
         Ok(project)
     }
 
     /// The contract of a table.
     pub fn contract(&self, name: &TableName) -> Result<&Contract> {
         self.contracts.get(name).ok_or_else(|| self.unknown_table(&name.to_string()))
+    }
+
+    /// An error about a name that is no table's: what it means elsewhere, or which table may be meant.
+    pub fn unknown_name(&self, name: &str) -> Error {
+        if let Some(plain) = ["new.", "old.", "last."].iter().find_map(|prefix| name.strip_prefix(prefix)) {
+            let error = Error::invalid(format!("`{name}` means something to jobs only"))
+                .detail("`new.` names the rows that came to a table, `old.` what it was before them, `last.` what it held before");
+            let is_table = TableName::parse(plain).is_some_and(|table| self.contracts.contains_key(&table));
+            return match is_table {
+                true => error.hint(format!("ask `{plain}`, or `{plain} version as of N` for what it was")),
+                false => error,
+            };
+        }
+        if ["lake.run", "lake.parameters"].contains(&name) {
+            return Error::invalid(format!("`{name}` means something to jobs only"))
+                .hint("`ops.runs` is the table of past runs");
+        }
+        let table = TableName::parse(name);
+        if let Some(view) = table.as_ref().filter(|table| self.is_view(table)) {
+            let made: Vec<String> = self.graph.children(view).map(ToString::to_string).collect();
+            return Error::invalid(format!("`{view}` is a view: its rows are not stored"))
+                .hint(format!("what is made from it: {}", made.join(", ")));
+        }
+        if name.starts_with("ops.") {
+            return Error::invalid(format!("unknown table `{name}`"))
+                .hint("`lake sql 'show tables'` lists all");
+        }
+        self.unknown_table(name)
     }
 
     /// An error that names the table nearest to one that does not exist.
@@ -184,6 +216,21 @@ impl Project {
             }
         }
         Ok(())
+    }
+
+    /// Every table that an export names exists; patterns are another matter.
+    fn check_exports(&self) -> Result<()> {
+        let is_name = |name: &&String| !name.contains(['*', '?', '[']);
+        let is_table =
+            |name: &&String| TableName::parse(name).is_some_and(|table| self.contracts.contains_key(&table));
+        let mut names = self.exports.iter().flat_map(|export| &export.tables).filter(is_name);
+        match names.find(|name| !is_table(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let path = self.folder.join("config/exports.toml");
+                Err(self.unknown_name(name).detail(format!("in {}", path.display())))
+            }
+        }
     }
 
     /// What is new is known of stored tables only, and what was there before of the job's own tables and of

@@ -116,11 +116,11 @@ impl Lake {
         lake.conclude(run, &publications, &before, &states, &mut journal.judgement).await
     }
 
-    /// The tables as they would have been known on a day; those that no day changes as they are published.
-    pub(super) async fn known_as_of(&self, day: NaiveDate) -> Result<Arc<Catalogue>> {
+    /// What is published of a day, and the tables as they would have been known on it; those that no day changes
+    /// as they are published.
+    pub(super) async fn known_as_of(&self, day: NaiveDate) -> Result<(Published, Arc<Catalogue>)> {
         let lake = self.of_day(day)?;
-        let publications = Publications::open(&lake.store).await?;
-        let Some(known) = publications.newest() else {
+        let Some(known) = lake.publications().await?.into_iter().next() else {
             return Err(Error::invalid(format!("nothing is published as `{}`", name_of(day)))
                 .hint(format!("`lake run --as-of {day}` builds and publishes it")));
         };
@@ -133,7 +133,7 @@ impl Lake {
             let store = if dated.contains(name) { &lake.store } else { &self.store };
             catalogue.pin(store, name, *version);
         }
-        Ok(catalogue)
+        Ok((known, catalogue))
     }
 
     /// The newest publication as of each day that there is one of, by day.

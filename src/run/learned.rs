@@ -23,7 +23,7 @@ pub struct Modelled {
     pub inputs: BTreeMap<String, Version>,
 }
 
-/// Learns from all rows of a plan.
+/// Learns from all rows of a plan, with as many threads as the engine has.
 pub(super) async fn learn(
     lake: &Lake,
     estimator: Estimator,
@@ -34,6 +34,8 @@ pub(super) async fn learn(
     let batches = collect(plan, session.task_ctx()).await?;
     let rows = concat_batches(&schema, &batches).map_err(|e| Error::internal(e.to_string()))?;
     let models = lake.project.config.settings.models.clone();
-    let learned = tokio::task::spawn_blocking(move || estimator.learn(&models, &rows)).await;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(lake.engine.threads()).build();
+    let pool = pool.map_err(|e| Error::unavailable(format!("cannot start threads to learn with: {e}")))?;
+    let learned = tokio::task::spawn_blocking(move || pool.install(|| estimator.learn(&models, &rows))).await;
     learned.map_err(|e| Error::internal(format!("`{}` stopped: {e}", estimator.as_str())))?
 }

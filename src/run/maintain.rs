@@ -7,6 +7,7 @@ use futures::StreamExt;
 use futures::future::join_all;
 
 use super::{Journal, Lake, Published, Request, Run, States, record};
+use crate::config::with_nearest;
 use crate::contract::{Contract, Layer, TableName};
 use crate::engine::Catalogue;
 use crate::error::{Error, Result};
@@ -172,7 +173,8 @@ impl Lake {
         Ok(first.map(|batch| batch.column(0).as_string_view().value(0).to_string()))
     }
 
-    fn contract_of(&self, name: &TableName) -> Result<Contract> {
+    /// The contract of a table, those of `ops` included.
+    pub fn contract_of(&self, name: &TableName) -> Result<Contract> {
         if let Some(contract) = self.project.contracts.get(name) {
             return Ok(contract.clone());
         }
@@ -194,7 +196,7 @@ impl Lake {
         let _listening = self.stop.listen();
         self.store.check_format().await?;
         if let Some(name) = name {
-            self.contract_of(name)?;
+            check_columns(&self.contract_of(name)?, sort_by)?;
         }
         let _lock = self.store.lock(&run.id)?;
         let publications = Publications::open(&self.store).await?;
@@ -303,5 +305,18 @@ impl Lake {
             Past { entry, is_published }
         });
         Ok(past.collect())
+    }
+}
+
+/// Each of the names joined by commas is a column of the table.
+fn check_columns(contract: &Contract, names: Option<&str>) -> Result<()> {
+    let columns = || contract.columns.iter().map(|column| column.name.as_str());
+    let mut names = names.into_iter().flat_map(|names| names.split(',')).map(str::trim);
+    match names.find(|name| columns().all(|column| column != *name)) {
+        None => Ok(()),
+        Some(unknown) => {
+            let error = Error::invalid(format!("`{}` has no column `{unknown}` to sort by", contract.name));
+            Err(with_nearest(error, unknown, columns()))
+        }
     }
 }

@@ -38,6 +38,7 @@ use crate::project::Project;
 use crate::quality::{Balance, Verdict};
 use crate::table::{Publication, Publications, Store, Table, Version, WriteOptions};
 pub use as_of::name_of;
+pub use ask::{Session, reads_only};
 pub use check::{Checked, check, place};
 pub use history::Published;
 pub use learned::Modelled;
@@ -285,7 +286,7 @@ impl Lake {
         let publications = Publications::open(&self.store).await?;
         run.based_on = publications.table().version();
         let mut states = States::load(self, &publications).await?;
-        if !self.is_checked(&states, &publications)? {
+        if !self.is_checked(&targets, &states, &publications)? {
             check(self).await?;
         }
         open_all(&run.catalogue, &states);
@@ -311,13 +312,22 @@ impl Lake {
         Ok(ingested)
     }
 
-    /// Whether the text is that which the published tables were made by and held against: it was checked then.
-    fn is_checked(&self, states: &States, publications: &Publications) -> Result<bool> {
+    /// Whether the text is that which the targets, and what they are made from, were made by and held against: it
+    /// was checked then.
+    fn is_checked(
+        &self,
+        targets: &BTreeSet<TableName>,
+        states: &States,
+        publications: &Publications,
+    ) -> Result<bool> {
         let judged_by = publications.newest().map(|publication| &publication.judged_by);
         if judged_by != Some(&fingerprint::of_judgement(&self.project)?) {
             return Ok(false);
         }
-        for name in self.project.contracts.keys().filter(|name| name.layer != Layer::Bronze) {
+        let wanted = self.project.graph.with_ancestors(targets.iter().cloned());
+        let is_made =
+            |name: &&TableName| name.layer != Layer::Bronze && self.project.contracts.contains_key(*name);
+        for name in wanted.iter().filter(is_made) {
             let now = fingerprint::of(&self.project, name, None)?;
             if states.expect(name)?.table.record().is_none_or(|record| record.fingerprint != now) {
                 return Ok(false);

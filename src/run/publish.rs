@@ -47,6 +47,11 @@ impl Judgement {
 impl Lake {
     /// The tables that readers see, opened by the newest publication.
     pub async fn published(&self) -> Result<Arc<Catalogue>> {
+        self.published_at_version().await.map(|(catalogue, _)| catalogue)
+    }
+
+    /// The same, and the version of `ops.publications` that says so; none before the first run.
+    pub async fn published_at_version(&self) -> Result<(Arc<Catalogue>, Option<Version>)> {
         self.store.check_format().await?;
         let publications = Publications::open(&self.store).await?;
         let catalogue = self.names();
@@ -57,7 +62,7 @@ impl Lake {
         for name in records.chain([publications.table().name().clone()]) {
             catalogue.newest(&self.store, &name);
         }
-        Ok(catalogue)
+        Ok((catalogue, publications.table().version()))
     }
 
     /// What readers see, with every table opened that can be.

@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 pub use changes::Change;
 pub use commit::{CommitRecord, Mode};
 pub use publication::{Publication, Publications, contract as publications_contract};
-pub use store::{Lock, Store, register_cloud_stores};
+pub use store::{Lock, Store, objects_at, register_cloud_stores};
 pub use upkeep::LogEntry;
 pub use write::{Draft, FileWriter, WriteOptions};
 

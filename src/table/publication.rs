@@ -64,6 +64,12 @@ impl Publications {
         Ok(Publications { table, newest })
     }
 
+    /// Whether something was published after the publication of this version; costs no more than to look for a file.
+    pub async fn is_newer_than(store: &Store, version: Option<Version>) -> Result<bool> {
+        let next = version.map_or(0, |version| version + 1);
+        store.holds(&format!("ops/publications/_delta_log/{next:020}.json")).await
+    }
+
     /// What readers see; none before the first run.
     pub fn newest(&self) -> Option<&Publication> {
         self.newest.as_ref()

@@ -4,10 +4,10 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Component, Path, PathBuf};
 
-use deltalake::ObjectStoreError;
 use deltalake::logstore::{
     LogStoreRef, ObjectStoreRef, StorageConfig, logstore_with, object_store_factories,
 };
+use deltalake::{DeltaTableError, ObjectStoreError};
 use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -45,15 +45,12 @@ impl Store {
     /// Opens the store at `root`: a folder relative to `project`, or a URL. Nothing is created.
     pub fn open(project: &Path, root: &str) -> Result<Store> {
         let (url, folder) = locate(project, root)?;
-        let scheme = Url::parse(&format!("{}://", url.scheme()))
-            .map_err(|e| Error::invalid(format!("`root` cannot be `{root}`: {e}")))?;
-        let factories = object_store_factories();
-        let factory = factories.get(&scheme).ok_or_else(|| {
+        let unknown = || {
             Error::invalid(format!("cannot use the lake at `{root}`: `{}` is not known here", url.scheme()))
                 .hint("lakes on s3://, gs:// and az:// need a program built with `--features cloud`")
-        })?;
-        let (objects, _) = factory
-            .parse_url_opts(&url, &StorageConfig::default())
+        };
+        let objects = objects_at(&url)
+            .ok_or_else(unknown)?
             .map_err(|e| failure(&format!("use the lake at `{root}`"), e))?;
         Ok(Store { root: url, folder, objects, checkpoint_commits: CHECKPOINT_COMMITS })
     }
@@ -92,6 +89,14 @@ impl Store {
     /// The root as a person would write it: a folder's path, or the URL.
     pub fn location(&self) -> String {
         self.folder.as_ref().map_or_else(|| self.root.to_string(), |folder| folder.display().to_string())
+    }
+
+    /// Whether a place, a file, a folder or an object, lies in this one. Links in a local place are followed before.
+    pub fn encloses(&self, place: &Url) -> bool {
+        let real = self.folder.as_ref().and_then(|folder| folder.canonicalize().ok());
+        let real = real.and_then(|folder| Url::from_directory_path(folder).ok());
+        let root = real.as_ref().unwrap_or(&self.root).as_str();
+        format!("{}/", place.as_str().trim_end_matches('/')).starts_with(root)
     }
 
     /// The Delta log of a table.
@@ -171,6 +176,15 @@ impl Store {
         self.folder.is_some()
     }
 
+    /// Whether there is an object at this path below the root.
+    pub(super) async fn holds(&self, below: &str) -> Result<bool> {
+        match self.objects.head(&self.path_of(below)).await {
+            Ok(_) => Ok(true),
+            Err(ObjectStoreError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(self.store_failure(error)),
+        }
+    }
+
     async fn read_marker(&self) -> Result<Option<Marker>> {
         let bytes = match self.objects.get(&self.path_of(MARKER)).await {
             Ok(object) => object.bytes().await.map_err(|e| self.store_failure(e))?,
@@ -224,6 +238,16 @@ fn normalised(path: &Path) -> PathBuf {
         }
     }
     whole
+}
+
+/// The store that a URL lies in, which begins at the top of the file system or bucket; none where no store of that
+/// scheme is known.
+pub fn objects_at(url: &Url) -> Option<Result<ObjectStoreRef, DeltaTableError>> {
+    let scheme = Url::parse(&format!("{}://", url.scheme())).ok()?;
+    let factories = object_store_factories();
+    let factory = factories.get(&scheme)?;
+    let opened = factory.parse_url_opts(url, &StorageConfig::default());
+    Some(opened.map(|(objects, _)| objects))
 }
 
 /// The stores of cloud providers, made known once at the start of the program.

@@ -41,6 +41,16 @@ fn lists_and_maps_are_json_in_csv_and_null_is_written_in_json() {
     assert_eq!(lake(&fresh, &["sql", none, "--format", "csv"]), "l,n\n");
 }
 
+#[test]
+fn a_limit_holds_where_no_column_is_read() {
+    let fresh = published();
+    let count = |query: &str| lake(&fresh, &["sql", query, "--format", "csv"]).lines().count() - 1;
+    assert_eq!(count("select 1 as a from silver.transactions"), 2);
+    assert_eq!(count("select 1 as a from silver.transactions limit 1"), 1);
+    assert_eq!(count("select 1 as a from silver.transactions limit 5 offset 1"), 1);
+    assert_eq!(count("select 1 as a from silver.transactions a, silver.transactions b limit 3"), 3);
+}
+
 #[cfg(unix)]
 #[test]
 fn an_output_follows_links() {

@@ -4,10 +4,13 @@
 
 mod answers;
 mod bad;
+#[cfg(unix)]
+mod bench;
 mod commands;
 mod crash;
 mod damage;
 mod expectations;
+mod export;
 mod faults;
 mod increments;
 mod ingestion;
@@ -17,6 +20,9 @@ mod maintenance;
 mod models;
 mod mutation;
 mod segments;
+#[cfg(feature = "server")]
+mod serve;
+mod shell;
 mod slt;
 mod support;
 mod tidy;

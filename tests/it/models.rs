@@ -7,6 +7,7 @@ use lake::error::Kind;
 use lake::run::{Action, Request, Summary};
 use lake_generate::{Dirt, Parameters, Split};
 
+use crate::increments;
 use crate::support::{Fresh, HEADER, said};
 
 /// Some months of a small shop, one file a day.
@@ -180,8 +181,7 @@ async fn a_wrong_estimator_or_parameter_is_named() {
 }
 
 async fn counted(fresh: &Fresh, query: &str) -> i64 {
-    let rows = fresh.lake(2).unwrap().ask(query, None).await.unwrap().collect().await.unwrap();
-    rows[0].column(0).as_primitive::<Int64Type>().value(0)
+    increments::counted(&fresh.lake(2).unwrap(), query, None).await
 }
 
 /// A year of a shop of a thousand customers, in one file, built and published.

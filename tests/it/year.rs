@@ -69,7 +69,7 @@ fn median(seconds: &[f64]) -> f64 {
     (sorted[(sorted.len() - 1) / 2] + sorted[middle]) / 2.0
 }
 
-#[ignore = "takes a minute or two: cargo test -p lake --test it -- --ignored year"]
+#[ignore = "takes some minutes: cargo test -p lake --test it -- --ignored year"]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_days_of_a_year_take_no_longer_than_those_around_the_thirtieth() {
     let days = days(5);
