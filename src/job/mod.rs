@@ -8,6 +8,7 @@
 mod graph;
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use datafusion::common::TableReference;
 use datafusion::sql::parser::{DFParser, Statement};
@@ -55,8 +56,7 @@ pub struct Query {
     pub sql: String,
     /// The names of the tables it reads, sorted, as written: `schema.table`, or `new.`, `old.` or `last.` before that.
     pub reads: Vec<String>,
-    /// Its tokens without comments and blanks: equal when and only when the meaning can be.
-    pub normalised: String,
+    normalised: OnceLock<String>,
 }
 
 /// A query that makes a table.
@@ -85,13 +85,19 @@ impl Query {
     /// Reads a query from its text; `path` is where errors point to.
     pub fn parse(path: &Path, doc: String, sql: String) -> Result<Query> {
         let reads = reads_of(path, &sql)?;
-        let tokens = Tokenizer::new(&GenericDialect {}, &sql)
-            .tokenize()
-            .map_err(|e| Error::invalid(e.to_string()).detail(format!("in {}", path.display())))?;
-        // The debug form keeps a quote inside a text apart from the one that ends it.
-        let words = tokens.iter().filter(|t| !matches!(t, Token::Whitespace(_))).map(|t| format!("{t:?}"));
-        let normalised = words.collect::<Vec<_>>().join(" ");
-        Ok(Query { path: path.into(), doc, sql, reads, normalised })
+        Ok(Query { path: path.into(), doc, sql, reads, normalised: OnceLock::new() })
+    }
+
+    /// Its tokens without comments and blanks: equal when and only when the meaning can be. Only what compares
+    /// meanings asks for them.
+    pub fn normalised(&self) -> &str {
+        self.normalised.get_or_init(|| {
+            // What was parsed has tokens.
+            let tokens = Tokenizer::new(&GenericDialect {}, &self.sql).tokenize().unwrap_or_default();
+            // The debug form keeps a quote inside a text apart from the one that ends it.
+            let words = tokens.iter().filter(|t| !matches!(t, Token::Whitespace(_))).map(|t| format!("{t:?}"));
+            words.collect::<Vec<_>>().join(" ")
+        })
     }
 }
 

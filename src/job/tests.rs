@@ -32,8 +32,8 @@ fn comments_and_blanks_do_not_change_the_meaning() {
     let a = full("gold.a", "select x,  -- the x\n y from silver.t");
     let b = full("gold.a", "select x, y\nfrom silver.t");
     let c = full("gold.a", "select x, 'y' from silver.t");
-    assert_eq!(a.query.normalised, b.query.normalised);
-    assert_ne!(a.query.normalised, c.query.normalised);
+    assert_eq!(a.query.normalised(), b.query.normalised());
+    assert_ne!(a.query.normalised(), c.query.normalised());
 }
 
 #[test]

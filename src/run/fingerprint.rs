@@ -44,7 +44,7 @@ pub(super) fn of_judgement(project: &Project) -> Result<BTreeMap<String, String>
     for (name, query) in &project.audits {
         let read = query.reads.iter().filter_map(|read| project.mappings.get(&TableName::parse(read)?));
         let texts = read.map(|mapping| mapping.text.as_str());
-        let made_by: Vec<&str> = [query.normalised.as_str()].into_iter().chain(texts).collect();
+        let made_by: Vec<&str> = [query.normalised()].into_iter().chain(texts).collect();
         parts.insert(format!("audit {name}"), hash(&made_by.join("\n")));
     }
     Ok(parts)
@@ -66,7 +66,7 @@ fn add_job(
     parts: &mut BTreeMap<String, String>,
 ) -> Result<()> {
     let Some(job) = project.jobs.get(name) else { return Ok(()) };
-    parts.insert(part, hash(&job.query.normalised));
+    parts.insert(part, hash(job.query.normalised()));
     if let Some(estimator) = job.learns {
         let parameters = estimator.parameters(&project.config.settings.models);
         parts.insert(format!("parameters of {}", estimator.as_str()), parameters);

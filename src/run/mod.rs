@@ -47,7 +47,7 @@ use plan::Asked;
 pub use plan::{Plan, Step};
 use record::Journal;
 use state::States;
-pub use stop::Stop;
+pub use stop::{Stop, told_to_end};
 pub use verify::Comparison;
 
 /// What a run is asked for.

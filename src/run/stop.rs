@@ -63,9 +63,9 @@ fn interrupted() -> Error {
         .hint("the next run takes up what was done")
 }
 
-/// Waits until the process is told to end.
+/// Waits until the process is told to end. An error if that cannot be heard.
 #[cfg(unix)]
-async fn told_to_end() -> std::io::Result<()> {
+pub async fn told_to_end() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -75,9 +75,9 @@ async fn told_to_end() -> std::io::Result<()> {
     }
 }
 
-/// Waits until the process is told to end.
+/// Waits until the process is told to end. An error if that cannot be heard.
 #[cfg(not(unix))]
-async fn told_to_end() -> std::io::Result<()> {
+pub async fn told_to_end() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 

@@ -56,6 +56,13 @@ pub struct Client {
     names: Arc<Names>,
 }
 
+impl Client {
+    /// The version of `ops.publications` that its statements see since the last of them was prepared.
+    pub fn version(&self) -> Option<u64> {
+        self.names.seen().version
+    }
+}
+
 impl Reader {
     /// Opens what is published.
     pub async fn open(lake: Lake) -> Result<Arc<Reader>> {

@@ -18,8 +18,8 @@ use crate::config::parse;
 use crate::contract::Layer;
 use crate::error::{Error, Result, io_error};
 
-/// How often a password is hashed: eight times what PostgreSQL does. A client does it once a connection: some 15 ms
-/// in compiled drivers, 100 ms in the slowest interpreted one, and all accept it.
+/// How often a password is hashed: eight times what PostgreSQL does. A client does it once a connection, and all accept
+/// it.
 pub const ITERATIONS: usize = 32_768;
 
 /// How a hashed password begins, before the iterations.

@@ -264,14 +264,13 @@ impl Statements {
                 client
             }
         };
-        let version = self.reader.newest().await?.version;
         let text = numbered(text);
         let translated = self.reader.prepare(&client, &text).await?;
         let state = client.context.state();
         let plan = state.create_logical_plan(translated.as_deref().unwrap_or(&text)).await;
         let plan = plan.map_err(|e| self.refusal(e))?;
         reads_only(&plan).map_err(|error| Cause::ReadOnly.of(error))?;
-        Ok(Origin { context: client.context.clone(), version, plan })
+        Ok(Origin { context: client.context.clone(), version: client.version(), plan })
     }
 
     /// Plans a statement with these values of its parameters.

@@ -195,8 +195,8 @@ impl Service {
 
     /// The one statement of a text; none if there is none in it.
     async fn parsed(&self, session: &Session, text: &str) -> PgWireResult<Option<Prepared>> {
-        let seen = self.shared.reader.newest().await.map_err(errors::own)?.version;
         let mut statements = self.statements(session, text).await?;
+        let seen = session.client.version();
         let Some(statement) = statements.pop() else { return Ok(None) };
         if !statements.is_empty() {
             return Err(errors::coded(
