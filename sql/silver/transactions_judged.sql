@@ -6,9 +6,8 @@
 -- are tried, so that a repeat of a rejected line is a duplicate; a malformed record
 -- is never one. Values as received carry the suffix `_raw`.
 --
--- New lines are later than all known ones. Of lines with equal values at most one
--- is known: it is among the transactions, which keep the hash of their values, or
--- among the rejected, whose hash is computed again.
+-- Lines come in the order of their arrival, and every window keeps to that order:
+-- nothing is sorted. New lines are later than all known ones.
 --
 -- writes: nothing
 with
@@ -19,8 +18,11 @@ code_classes as (
         first_value(classes.line_class order by classes.priority, classes.pattern)
             as line_class
     from (
-        select distinct upper(btrim(stock_code, E' \t\r\n')) as stock_code
-        from new.bronze.online_retail
+        select distinct normalise_code(stock_code) as stock_code
+        from (
+            select distinct stock_code
+            from new.bronze.online_retail
+        ) as spellings
     ) as codes
     inner join silver.stock_code_classes as classes
         on regexp_like(codes.stock_code, classes.pattern)
@@ -36,161 +38,123 @@ country_names as (
     group by spelling
 ),
 
-received_lines as (
-    select
-        *,
-        true as is_new
-    from new.bronze.online_retail
-    union all by name
-    select
-        * except (failed_rules, first_rule, run_id),
-        false as is_new
-    from old.silver.transactions_rejected
-),
-
 -- `place` is file and line in one number, in the order of arrival; 2^40 lines fit
 -- in a file.
 parsed_lines as (
     select
         *,
         _ingest_seq * 1099511627776 + _source_line as place,
-        nullif(upper(btrim(invoice_no, E' \t\r\n')), '') as code_of_invoice,
-        nullif(upper(btrim(stock_code, E' \t\r\n')), '') as code_of_stock,
-        upper(collapse_blanks(description)) as wording,
+        normalise_code(invoice_no) as code_of_invoice,
+        normalise_code(stock_code) as code_of_stock,
+        normalise_wording(description) as wording,
         try_cast(parse_integer(quantity) as int) as pieces,
         parse_instant(invoice_date) as invoiced_at,
         parse_decimal(unit_price) as price,
         nullif(btrim(customer_id, E' \t\r\n'), '') is not null as customer_is_given,
         parse_integer(customer_id) as customer,
         nullif(btrim(country, E' \t\r\n'), '') as country_given
-    from received_lines
+    from new.bronze.online_retail
 ),
 
--- chr(31) parts the values, chr(30) stands for a missing one, and chr(29) marks
--- one that does not parse and counts as received.
+-- What does not parse counts as received. Malformed records have no hash: they are
+-- equal to none.
 identified_lines as (
     select
         *,
-        md5(concat_ws(
-            chr(31),
-            coalesce(code_of_invoice, chr(30)),
-            coalesce(code_of_stock, chr(30)),
-            coalesce(wording, chr(30)),
-            coalesce(cast(pieces as text), chr(29) || quantity, chr(30)),
-            coalesce(
-                cast(cast(invoiced_at as bigint) as text),
-                chr(29) || invoice_date,
-                chr(30)
-            ),
-            coalesce(cast(price as text), chr(29) || unit_price, chr(30)),
-            coalesce(
-                cast(customer as text),
-                case when customer_is_given then chr(29) || customer_id end,
-                chr(30)
-            ),
-            coalesce(country_given, chr(30))
-        )) as _row_hash
+        case when _rescued is null then row_hash(
+            code_of_invoice,
+            code_of_stock,
+            wording,
+            pieces,
+            case when pieces is null then quantity end,
+            invoiced_at,
+            case when invoiced_at is null then invoice_date end,
+            price,
+            case when price is null then unit_price end,
+            customer,
+            case when customer is null and customer_is_given then customer_id end,
+            country_given
+        ) end as value_hash
     from parsed_lines
 ),
 
--- Lines with equal values are of one day; one without a day gets the last of all.
-comparable_lines as (
-    select
-        *,
-        coalesce(cast(invoiced_at as date), make_date(9999, 12, 31)) as day
-    from identified_lines
-    where _rescued is null
-),
-
+-- Of lines with equal values at most one is known: it is among the transactions or
+-- among the rejected. Lines with equal values are of one day, which is compared so
+-- that files of other days need not be read; one without a day gets the last of all.
 known_lines as (
     select
-        _row_hash as known_hash,
-        invoice_date as known_day,
-        _source_file as known_source_file,
-        _source_line as known_source_line
-    from old.silver.transactions
-    union all
-    select
-        _row_hash as known_hash,
-        day as known_day,
-        _source_file as known_source_file,
-        _source_line as known_source_line
-    from comparable_lines
-    where not is_new
+        new_lines.known_hash as known_hash,
+        known._source_file as known_source_file,
+        known._source_line as known_source_line
+    from (
+        select distinct
+            value_hash as known_hash,
+            hash_text(value_hash) as new_hash,
+            coalesce(cast(invoiced_at as date), make_date(9999, 12, 31)) as new_day
+        from identified_lines
+        where value_hash is not null
+    ) as new_lines
+    inner join (
+        select
+            _row_hash,
+            invoice_date as day,
+            _source_file,
+            _source_line
+        from old.silver.transactions
+        union all
+        select
+            _row_hash,
+            coalesce(cast(parse_instant(invoice_date) as date), make_date(9999, 12, 31))
+                as day,
+            _source_file,
+            _source_line
+        from old.silver.transactions_rejected
+        where _row_hash is not null
+    ) as known
+        on new_lines.new_hash = known._row_hash and new_lines.new_day = known.day
 ),
 
--- Of new lines with equal values: how many there are, and the place of the first.
-distinct_lines as (
+-- The joins stand small table first: it is the one that is held in memory, and the
+-- rows of the other keep their order.
+compared_lines as (
     select
-        _row_hash as kept_hash,
-        min(day) as kept_day,
-        min(place) as first_place,
-        count(*) as line_count
-    from comparable_lines
-    where is_new
-    group by _row_hash
+        identified_lines.*,
+        known_lines.known_hash as known_hash,
+        known_lines.known_source_file as known_source_file,
+        known_lines.known_source_line as known_source_line,
+        first_value(place) over (
+            partition by identified_lines.value_hash
+            order by identified_lines._ingest_seq, identified_lines._source_line
+        ) as first_place
+    from known_lines
+    right join identified_lines
+        on known_lines.known_hash = identified_lines.value_hash
 ),
 
--- The day is compared so that files of other days need not be read.
-repeated_lines as (
+-- A known line stands before every new one.
+repeating_lines as (
     select
-        kept_hash,
-        first_place,
-        known_hash is not null as is_known,
-        known_source_file,
-        known_source_line
-    from distinct_lines
-    left join known_lines
-        on distinct_lines.kept_hash = known_lines.known_hash
-        and distinct_lines.kept_day = known_lines.known_day
-    where line_count > 1 or known_hash is not null
+        *,
+        _rescued is null and (known_hash is not null or first_place < place)
+            as is_repeat
+    from compared_lines
 ),
 
--- What all lines of a file share is fetched last, not carried along with each.
 source_files as (
     select
-        _ingest_seq,
-        min(_source_file) as _source_file,
-        min(_source_sha256) as _source_sha256,
-        min(_ingest_run_id) as _ingest_run_id,
-        min(_ingested_at) as _ingested_at
+        _ingest_seq as seq_of_file,
+        min(_source_file) as name_of_file
     from new.bronze.online_retail
     group by _ingest_seq
 ),
 
--- A known line stands before every new one.
-kept_lines as (
-    select
-        kept_hash,
-        case when is_known then -1 else first_place end as kept_place,
-        coalesce(known_source_file, source_files._source_file) as kept_source_file,
-        coalesce(known_source_line, first_place % 1099511627776)
-            as kept_source_line
-    from repeated_lines
-    inner join source_files
-        on repeated_lines.first_place / 1099511627776 = source_files._ingest_seq
-),
-
--- The joins stand small table first: it is the one that is held in memory.
-compared_lines as (
-    select
-        identified_lines.*,
-        kept_lines.kept_source_file as kept_source_file,
-        kept_lines.kept_source_line as kept_source_line,
-        coalesce(place > kept_lines.kept_place, false) as is_repeat
-    from kept_lines
-    right join identified_lines
-        on kept_lines.kept_hash = identified_lines._row_hash
-    where identified_lines.is_new
-),
-
 classified_lines as (
     select
-        compared_lines.*,
+        repeating_lines.*,
         code_classes.line_class as line_class
     from code_classes
-    right join compared_lines
-        on code_classes.code = compared_lines.code_of_stock
+    right join repeating_lines
+        on code_classes.code = repeating_lines.code_of_stock
 ),
 
 placed_lines as (
@@ -233,13 +197,13 @@ parted_lines as (
     from judged_lines
 ),
 
--- The surviving lines of an invoice stand first, in the order of their arrival.
-ordered_lines as (
+-- The surviving lines of an invoice are counted in the order of their arrival.
+counted_lines as (
     select
         *,
         row_number() over (
-            partition by code_of_invoice
-            order by is_transaction desc, place
+            partition by code_of_invoice, is_transaction
+            order by _ingest_seq, _source_line
         ) as new_line_no
     from parted_lines
 ),
@@ -250,7 +214,7 @@ known_invoices as (
         known.invoice_no as known_invoice_no,
         max(known.line_no) as last_line_no
     from (
-        select distinct upper(btrim(invoice_no, E' \t\r\n')) as invoice_no
+        select distinct normalise_code(invoice_no) as invoice_no
         from new.bronze.online_retail
     ) as invoices
     inner join old.silver.transactions as known
@@ -260,11 +224,11 @@ known_invoices as (
 
 numbered_lines as (
     select
-        ordered_lines.*,
+        counted_lines.*,
         coalesce(known_invoices.last_line_no, 0) + new_line_no as line_no
     from known_invoices
-    right join ordered_lines
-        on known_invoices.known_invoice_no = ordered_lines.code_of_invoice
+    right join counted_lines
+        on known_invoices.known_invoice_no = counted_lines.code_of_invoice
 ),
 
 -- An amount that does not fit its type counts as a price that cannot be used.
@@ -273,7 +237,7 @@ explained_lines as (
         *,
         case
             when is_transaction then 'transaction'
-            when is_repeat and _rescued is null then 'duplicate'
+            when is_repeat then 'duplicate'
             else 'rejected'
         end as fate,
         case
@@ -316,14 +280,14 @@ select
     unit_price as unit_price_raw,
     customer_id as customer_id_raw,
     country as country_raw,
-    source_files._source_file,
+    _source_file,
     _source_line,
-    explained_lines._ingest_seq,
-    source_files._source_sha256,
-    source_files._ingest_run_id,
-    source_files._ingested_at,
+    _ingest_seq,
+    _source_sha256,
+    _ingest_run_id,
+    _ingested_at,
     _rescued,
-    _row_hash,
+    hash_text(value_hash) as _row_hash,
     code_of_invoice as invoice_no,
     cast(line_no as bigint) as line_no,
     code_of_stock as stock_code,
@@ -340,10 +304,10 @@ select
     cast(country_name as text) as country,
     kind,
     coalesce(line_class, 'other') as line_class,
-    kept_source_file,
-    kept_source_line,
+    coalesce(known_source_file, source_files.name_of_file) as kept_source_file,
+    coalesce(known_source_line, first_place % 1099511627776) as kept_source_line,
     failed_rules,
     failed_rules[1] as first_rule
 from source_files
 right join explained_lines
-    on source_files._ingest_seq = explained_lines._ingest_seq
+    on source_files.seq_of_file = explained_lines.first_place / 1099511627776

@@ -19,6 +19,7 @@ select
     _rescued as _rescued,
     failed_rules as failed_rules,
     first_rule as first_rule,
-    (select run_id from lake.run) as run_id
+    (select run_id from lake.run) as run_id,
+    _row_hash as _row_hash
 from silver.transactions_judged
 where fate = 'rejected'

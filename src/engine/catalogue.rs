@@ -12,6 +12,7 @@ use datafusion::common::{DFSchema, DataFusionError, Result};
 use datafusion::datasource::{TableType, ViewTable};
 use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 
+use super::arrival::Arrivals;
 use crate::contract::TableName;
 use crate::project::Mapping;
 use crate::table::{Store, Table, Version};
@@ -28,6 +29,8 @@ enum Entry {
     Opened { table: Box<Table>, provider: Arc<dyn TableProvider> },
     /// An opened Delta table, or the rows of some of its files.
     Rows { table: Box<Table>, files: Option<BTreeSet<String>> },
+    /// The same, in the order in which the rows came.
+    Arrivals { table: Box<Table>, files: Option<BTreeSet<String>> },
     /// A table that is there.
     Ready(Arc<dyn TableProvider>),
     /// A mapping, read when it is first asked for.
@@ -71,6 +74,13 @@ impl Catalogue {
     /// The name of `table` means those of its rows that lie in the files of these names.
     pub fn open_files(&self, table: &Table, files: &BTreeSet<String>) {
         self.set_rows(table, Some(files.clone()));
+    }
+
+    /// The name of a table of bronze means its rows, or those in the files of these names, in the order in which they
+    /// came.
+    pub fn open_arrivals(&self, table: &Table, files: Option<&BTreeSet<String>>) {
+        let entry = Entry::Arrivals { table: Box::new(table.clone()), files: files.cloned() };
+        self.set(table.name().layer.as_str(), &table.name().table, entry);
     }
 
     /// `name` means no rows, and the engine knows it.
@@ -224,6 +234,9 @@ impl SchemaProvider for Schema {
             Some(Entry::Rows { table, files: None }) => table.provider().await.map_err(external)?,
             Some(Entry::Rows { table, files: Some(files) }) => {
                 table.provider_of(&files).await.map_err(external)?
+            }
+            Some(Entry::Arrivals { table, files }) => {
+                Arrivals::of(&table, files.as_ref()).await.map_err(external)?
             }
             Some(Entry::Delta { store, name, version }) => {
                 let opened = Table::open(&store, &name, version).await.map_err(external)?;

@@ -4,86 +4,87 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, Int64Array, StringViewArray, StringViewBuilder,
-    TimestampMicrosecondArray,
+    ArrayRef, AsArray, Decimal128Array, Int64Array, TimestampMicrosecondArray,
 };
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::{Result, exec_datafusion_err};
+use datafusion::common::Result;
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use super::matching::MatchLastInFirstOut;
-use super::parse;
+use super::{parse, row_hash, text};
 
 /// Changes when a function's results do, so that tables made with it are made again.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// All of them.
 pub(super) fn all() -> Vec<ScalarUDF> {
-    let text = |name, returns, call| ScalarUDF::from(TextFunction::new(name, returns, call));
+    let of = |takes, name, returns, call| ScalarUDF::from(Function::new(name, takes, returns, call));
+    let of_text = |name, returns, call| of(DataType::Utf8View, name, returns, call);
     vec![
-        text("parse_integer", DataType::Int64, |texts| {
-            Ok(Arc::new(texts.iter().map(|text| text.and_then(parse::integer)).collect::<Int64Array>()))
+        of_text("parse_integer", DataType::Int64, |texts| {
+            let values = texts.as_string_view().iter().map(|text| text.and_then(parse::integer));
+            Ok(Arc::new(values.collect::<Int64Array>()))
         }),
-        text("parse_decimal", DataType::Decimal128(18, 4), |texts| {
-            let values = texts.iter().map(|text| text.and_then(parse::decimal)).collect::<Decimal128Array>();
-            Ok(Arc::new(values.with_precision_and_scale(18, 4)?))
+        of_text("parse_decimal", DataType::Decimal128(18, 4), |texts| {
+            let values = texts.as_string_view().iter().map(|text| text.and_then(parse::decimal));
+            Ok(Arc::new(values.collect::<Decimal128Array>().with_precision_and_scale(18, 4)?))
         }),
-        text("parse_instant", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), |texts| {
-            let values = texts.iter().map(|text| text.and_then(parse::instant));
-            Ok(Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone("UTC")))
-        }),
-        text("collapse_blanks", DataType::Utf8View, collapse_blanks),
+        of_text("parse_instant", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), instants),
+        of_text("normalise_code", DataType::Utf8View, |texts| text::normalised(texts, text::code)),
+        of_text("normalise_wording", DataType::Utf8View, |texts| text::normalised(texts, text::wording)),
+        of(DataType::Decimal128(38, 0), "hash_text", DataType::Utf8View, row_hash::texts),
+        ScalarUDF::from(row_hash::RowHash::new()),
         ScalarUDF::from(MatchLastInFirstOut::new()),
     ]
 }
 
-fn collapse_blanks(texts: &StringViewArray) -> Result<ArrayRef> {
-    let mut collapsed = StringViewBuilder::with_capacity(texts.len());
-    let mut buffer = String::new();
-    for text in texts {
-        match text.filter(|text| parse::collapsed(text, &mut buffer)) {
-            Some(_) => collapsed.append_value(&buffer),
-            None => collapsed.append_null(),
+/// Each text's instant; texts often repeat the one before.
+fn instants(texts: &ArrayRef) -> Result<ArrayRef> {
+    let mut last = (None, None);
+    let values = texts.as_string_view().iter().map(|text| {
+        if text != last.0 {
+            last = (text, text.and_then(parse::instant));
         }
-    }
-    Ok(Arc::new(collapsed.finish()))
+        last.1
+    });
+    Ok(Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone("UTC")))
 }
 
-type Call = fn(&StringViewArray) -> Result<ArrayRef>;
+/// What a function does with an array of the type that it takes.
+type Call = fn(&ArrayRef) -> Result<ArrayRef>;
 
-/// A function of one text; its name says which.
+/// A function of one value; its name says which.
 #[derive(Debug)]
-struct TextFunction {
+struct Function {
     name: &'static str,
     returns: DataType,
     signature: Signature,
     call: Call,
 }
 
-impl PartialEq for TextFunction {
+impl PartialEq for Function {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl Eq for TextFunction {}
+impl Eq for Function {}
 
-impl Hash for TextFunction {
+impl Hash for Function {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
     }
 }
 
-impl TextFunction {
-    fn new(name: &'static str, returns: DataType, call: Call) -> Self {
-        let signature = Signature::exact(vec![DataType::Utf8View], Volatility::Immutable);
-        TextFunction { name, returns, signature, call }
+impl Function {
+    fn new(name: &'static str, takes: DataType, returns: DataType, call: Call) -> Self {
+        Function { name, returns, signature: Signature::exact(vec![takes], Volatility::Immutable), call }
     }
 }
 
-impl ScalarUDFImpl for TextFunction {
+impl ScalarUDFImpl for Function {
     fn name(&self) -> &str {
         self.name
     }
@@ -96,11 +97,9 @@ impl ScalarUDFImpl for TextFunction {
         Ok(self.returns.clone())
     }
 
+    /// The engine has made the value one of the type that the signature names.
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let texts = arrays[0].as_string_view_opt().ok_or_else(|| {
-            exec_datafusion_err!("{} takes a text, not {}", self.name, arrays[0].data_type())
-        })?;
-        (self.call)(texts).map(ColumnarValue::Array)
+        (self.call)(&arrays[0]).map(ColumnarValue::Array)
     }
 }

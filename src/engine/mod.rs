@@ -1,20 +1,24 @@
 //! The query engine: the one place where sessions are made, and the names they resolve. Never writes.
 
+mod arrival;
 mod catalogue;
 mod functions;
 mod mapping;
 mod matching;
 mod nested;
 mod parse;
+mod row_hash;
 mod rules;
 mod share;
+mod text;
 mod versions;
+mod window;
 
 use std::sync::Arc;
 
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProviderList};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit as PoolLimit};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -40,6 +44,9 @@ pub struct Engine {
 
 /// Below this number of rows it costs more to share the work, and to plan it well, than to do it.
 pub const FEW_ROWS: u64 = 100_000;
+
+/// What a window over rows that come in its order keeps for a group, about.
+const GROUP_BYTES: u64 = 64;
 
 /// What the names behind `new.`, `old.` and `last.` mean to a job.
 pub struct Transition {
@@ -82,16 +89,18 @@ impl Engine {
     }
 
     fn session_of(&self, config: SessionConfig, catalogue: Arc<Catalogue>) -> SessionContext {
-        self.session_in(config, self.state.runtime_env().clone(), catalogue)
+        let runtime = self.state.runtime_env().clone();
+        self.session_in(self.state.clone(), config, runtime, catalogue)
     }
 
     fn session_in(
         &self,
+        state: SessionState,
         config: SessionConfig,
         runtime: Arc<RuntimeEnv>,
         names: Arc<dyn CatalogProvider>,
     ) -> SessionContext {
-        let state = SessionStateBuilder::new_from_existing(self.state.clone())
+        let state = SessionStateBuilder::new_from_existing(state)
             .with_config(config)
             .with_runtime_env(runtime)
             .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
@@ -107,7 +116,7 @@ impl Engine {
         let shared = self.state.runtime_env();
         let memory = Arc::new(Share::new(bytes, shared.memory_pool.clone()));
         let runtime = RuntimeEnvBuilder::from_runtime_env(shared).with_memory_pool(memory).build_arc()?;
-        Ok(self.session_in(self.state.config().clone(), runtime, names))
+        Ok(self.session_in(self.state.clone(), self.state.config().clone(), runtime, names))
     }
 
     /// A session of a job that reads so many rows: beside the names of `catalogue`, those that mean what is
@@ -123,11 +132,25 @@ impl Engine {
             config = config.with_target_partitions(1);
             config.options_mut().optimizer.max_passes = 1;
         }
-        let session = self.session_of(config, catalogue);
+        let runtime = self.state.runtime_env().clone();
+        let mut state = self.state.clone();
+        if self.holds_groups_of(rows) {
+            let rules = rules::rules_with_streamed_windows();
+            state = SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rules(rules).build();
+        }
+        let session = self.session_in(state, config, runtime, catalogue);
         session.register_catalog(NEW, transition.new.clone());
         session.register_catalog(OLD, transition.old.clone());
         session.register_catalog(LAST, transition.last.clone());
         session
+    }
+
+    /// Whether memory holds a group for each of so many rows. If not, what looks at groups has to sort and spill.
+    fn holds_groups_of(&self, rows: u64) -> bool {
+        match self.state.runtime_env().memory_pool.memory_limit() {
+            PoolLimit::Finite(bytes) => rows.saturating_mul(GROUP_BYTES) < bytes as u64 / 2,
+            PoolLimit::Infinite | PoolLimit::Unknown => true,
+        }
     }
 
     /// How many threads work at once.

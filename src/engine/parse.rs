@@ -7,30 +7,47 @@ const SCALE: usize = 4;
 
 /// An integer, also written with a fraction of zeros (`6.0`); blanks around it do not matter.
 pub(super) fn integer(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    if fraction.is_empty() || fraction.bytes().any(|b| b != b'0') || !is_signed_digits(whole) {
+    let (negative, whole, fraction) = parts(text)?;
+    if fraction.is_some_and(|digits| digits.is_empty() || digits.iter().any(|b| *b != b'0')) {
         return None;
     }
-    whole.parse().ok()
+    // The magnitude of the least integer is one more than that of the greatest.
+    let magnitude = digits(whole)?;
+    if negative { 0_i64.checked_sub_unsigned(magnitude) } else { 0_i64.checked_add_unsigned(magnitude) }
 }
 
 /// A number with at most four decimals, in ten-thousandths; it must fit `DECIMAL(18,4)`.
 pub(super) fn decimal(text: &str) -> Option<i128> {
-    let text = text.trim();
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let bare_point = text.ends_with('.');
-    if bare_point || fraction.len() > SCALE || !fraction.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    if !is_signed_digits(whole) || whole.len() > 16 {
-        return None;
-    }
-    let negative = whole.starts_with('-');
-    let whole: i128 = whole.parse().ok()?;
-    let fraction: i128 = format!("{fraction:0<SCALE$}").parse().ok()?;
-    let scaled = whole.abs() * 10_i128.pow(SCALE as u32) + fraction;
+    let (negative, whole, fraction) = parts(text)?;
+    let places = match fraction {
+        None => 0,
+        Some(digits) if (1..=SCALE).contains(&digits.len()) => digits.len(),
+        Some(_) => return None,
+    };
+    let fraction = fraction.map_or(Some(0), digits)? * 10_u64.pow((SCALE - places) as u32);
+    let scaled = digits(whole)?.checked_mul(10_u64.pow(SCALE as u32))?.checked_add(fraction)?;
+    let scaled = i128::from(scaled);
     (scaled < 10_i128.pow(18)).then_some(if negative { -scaled } else { scaled })
+}
+
+/// A number's sign, the digits before its point, and those behind it if it has one.
+fn parts(text: &str) -> Option<(bool, &[u8], Option<&[u8]>)> {
+    let text = text.trim().as_bytes();
+    let negative = text.first() == Some(&b'-');
+    let unsigned = if negative || text.first() == Some(&b'+') { &text[1..] } else { text };
+    let (whole, fraction) = match memchr::memchr(b'.', unsigned) {
+        Some(point) => (&unsigned[..point], Some(&unsigned[point + 1..])),
+        None => (unsigned, None),
+    };
+    (!whole.is_empty()).then_some((negative, whole, fraction))
+}
+
+/// The value of decimal digits; none for anything else, and for more than fits.
+fn digits(text: &[u8]) -> Option<u64> {
+    text.iter().try_fold(0_u64, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 { None } else { value.checked_mul(10)?.checked_add(u64::from(digit)) }
+    })
 }
 
 /// An instant in microseconds of UTC: `12/1/2010 8:26` (month first) or `2010-12-01 08:26:00`, seconds and
@@ -41,11 +58,6 @@ pub(super) fn instant(text: &str) -> Option<i64> {
     let (date, time) = text.split_once([' ', 'T'])?;
     let date = if date.contains('/') { month_first(date)? } else { iso_date(date)? };
     Some(NaiveDateTime::new(date, clock_time(time.trim_start())?).and_utc().timestamp_micros())
-}
-
-fn is_signed_digits(text: &str) -> bool {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn month_first(text: &str) -> Option<NaiveDate> {
@@ -80,18 +92,6 @@ fn number(text: &str) -> Option<u32> {
     (matches!(text.len(), 1..=4) && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
 }
 
-/// The text without blanks at its ends and with single blanks inside; none when nothing is left.
-pub(super) fn collapsed(text: &str, into: &mut String) -> bool {
-    into.clear();
-    for word in text.split_whitespace() {
-        if !into.is_empty() {
-            into.push(' ');
-        }
-        into.push_str(word);
-    }
-    !into.is_empty()
-}
-
 #[cfg(test)]
 mod tests {
     //! Proves which texts are numbers and instants, and which are not.
@@ -101,8 +101,9 @@ mod tests {
     #[test]
     fn integers() {
         assert_eq!(["6", "6.0", " -12 ", "+3", "6.00"].map(integer), [6, 6, -12, 3, 6].map(Some));
+        assert_eq!(["9223372036854775807", "-9223372036854775808"].map(integer), [i64::MAX, i64::MIN].map(Some));
         assert!(
-            ["", "6.5", "six", "1e3", "6.", ".0", "--6", "1,000", "9223372036854775808"]
+            ["", "6.5", "six", "1e3", "6.", ".0", "--6", "1,000", "9223372036854775808", "-", "6.0.0"]
                 .iter()
                 .all(|text| integer(text).is_none())
         );
@@ -115,9 +116,10 @@ mod tests {
             [25500, 20000, -110620600, 1, 30000].map(Some)
         );
         assert_eq!(decimal("-0.5"), Some(-5000));
+        assert_eq!(decimal("00000000000000000000001.5"), Some(15000));
         assert_eq!(decimal("99999999999999.9999"), Some(999999999999999999));
         assert!(
-            ["", "1.23456", "abc", "1e3", "1.", "£3", "100000000000000"]
+            ["", "1.23456", "abc", "1e3", "1.", "£3", "100000000000000", ".5", "1.-5", "99999999999999999999999"]
                 .iter()
                 .all(|text| decimal(text).is_none())
         );
@@ -146,13 +148,5 @@ mod tests {
         ] {
             assert_eq!(instant(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn blanks_collapse() {
-        let mut into = String::new();
-        assert!(collapsed("  WHITE \t HANGING\u{a0} HEART ", &mut into));
-        assert_eq!(into, "WHITE HANGING HEART");
-        assert!(!collapsed(" \t ", &mut into));
     }
 }

@@ -11,6 +11,8 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 
+use super::window::StreamedWindows;
+
 /// A rule as the planner holds it.
 type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
@@ -21,6 +23,12 @@ pub fn rules() -> Vec<Rule> {
     let own = own.map(|rule| if rule.name() == limits.name() { limits.clone() } else { rule });
     let pauses: Rule = Arc::new(Pauses);
     own.chain([pauses]).collect()
+}
+
+/// The same, and windows over rows that come in their order are not sorted.
+pub fn rules_with_streamed_windows() -> Vec<Rule> {
+    let streamed: Rule = Arc::new(StreamedWindows);
+    [streamed].into_iter().chain(rules()).collect()
 }
 
 /// Limits go down to where rows come from, except in plans with a scan that answers from the log of a table alone: it

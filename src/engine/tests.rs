@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::datasource::MemTable;
+use datafusion::prelude::col;
 
 use super::*;
 use crate::config::Config;
@@ -32,12 +35,12 @@ async fn answer(catalogue: Arc<Catalogue>, query: &str) -> Result<String> {
 #[tokio::test]
 async fn our_functions_take_texts_of_any_form() {
     let query = "select parse_integer('6.0') as i, parse_decimal(arrow_cast('2.55', 'Utf8')) as d, \
-                 parse_instant('12/1/2010 8:26') as t, collapse_blanks('  a  b ') as b, collapse_blanks(' ') as n";
+                 parse_instant('12/1/2010 8:26') as t, normalise_wording('  a  b ') as b, normalise_code(' ') as n";
     insta::assert_snapshot!(answer(Catalogue::new(), query).await.unwrap(), @"
     +---+--------+----------------------+-----+---+
     | i | d      | t                    | b   | n |
     +---+--------+----------------------+-----+---+
-    | 6 | 2.5500 | 2010-12-01T08:26:00Z | a b |   |
+    | 6 | 2.5500 | 2010-12-01T08:26:00Z | A B |   |
     +---+--------+----------------------+-----+---+
     ");
 }
@@ -104,4 +107,51 @@ async fn a_join_that_makes_very_many_rows_can_be_given_up() {
     session.sql("set datafusion.execution.target_partitions = 1").await.unwrap();
     let rows = session.sql(query).await.unwrap();
     tokio::time::timeout(Duration::from_millis(1), rows.collect()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn rows_have_equal_hashes_when_their_values_are_equal() {
+    let query = "select hash_text(row_hash('a', 1, null)) as h, \
+                 row_hash('ab', 'c') = row_hash('a', 'bc') as shifted, row_hash(null, 'a') = row_hash('a', null) as moved, \
+                 row_hash(1) = row_hash(arrow_cast(1, 'Int32')) as typed, row_hash(cast(null as text)) = row_hash(null) as n";
+    insta::assert_snapshot!(answer(Catalogue::new(), query).await.unwrap(), @"");
+}
+
+/// Rows that come in the order of two columns, in several batches.
+fn ordered() -> Arc<Catalogue> {
+    let numbers = |of: &dyn Fn(i64) -> i64| {
+        let of_batch = |batch: i64| (0..50).map(move |i| batch * 50 + i);
+        [0, 1, 2].map(|batch| Arc::new(of_batch(batch).map(of).collect::<Int64Array>()) as ArrayRef)
+    };
+    let (seq, line, key) = (numbers(&|i| i / 60), numbers(&|i| i % 60), numbers(&|i| (i * i) % 7));
+    let batches = seq.into_iter().zip(line).zip(key).map(|((seq, line), key)| {
+        let columns = [("seq", seq, false), ("line", line, false), ("key", key, true)];
+        RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+    });
+    let batches: Vec<RecordBatch> = batches.collect();
+    let order = vec![col("seq").sort(true, false), col("line").sort(true, false)];
+    let table = MemTable::try_new(batches[0].schema(), vec![batches]).unwrap().with_sort_order(vec![order]);
+    let catalogue = Catalogue::new();
+    catalogue.provide("gold", "lines", Arc::new(table));
+    catalogue
+}
+
+#[tokio::test]
+async fn windows_over_rows_in_their_order_are_streamed_and_mean_the_same() {
+    let query = "select seq, line, row_number() over (partition by key, seq order by seq, line) as n, \
+                 first_value(seq * 100 + line) over (partition by key order by seq, line) as first from gold.lines";
+    let ask = async |rows: u64, query: &str| {
+        let session = engine().job_session(ordered(), &Transition::default(), rows);
+        let batches = session.sql(query).await.unwrap().collect().await.unwrap();
+        pretty_format_batches(&batches).unwrap().to_string()
+    };
+    let sorted = format!("{query} order by seq, line");
+    assert_eq!(ask(150, &sorted).await, ask(u64::MAX, &sorted).await);
+    let plan = |rows| async move { ask(rows, &format!("explain {query}")).await };
+    assert!(plan(150).await.contains("StreamedWindowExec: "));
+    assert!(!plan(150).await.contains("SortExec"));
+    assert!(!plan(u64::MAX).await.contains("StreamedWindowExec"));
+    // Another order than that in which rows come.
+    let other = "explain select row_number() over (partition by key order by line, seq) as n from gold.lines";
+    assert!(!ask(150, other).await.contains("StreamedWindowExec"));
 }

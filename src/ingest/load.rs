@@ -126,6 +126,9 @@ fn check_rows(table: &TableName, loaded: &[LoadedFile], draft: &Draft) -> Result
 
 /// Reads sources on some threads while others encode what was read. Gives the files in the order of loading,
 /// and the tally of their rows.
+///
+/// A reader takes sources in their order and has writers of its own, to which it gives rows in turn: within each data
+/// file, rows lie in the order in which they came.
 async fn write_all(
     jobs: Vec<Job>,
     layout: &Layout,
@@ -134,8 +137,8 @@ async fn write_all(
     loading: &Loading<'_>,
 ) -> Result<(Draft, Vec<LoadedFile>, Tally)> {
     let schema = contract.schema();
-    let (sender, receiver) = channel(DEPTH);
     let readers_wanted = loading.threads.min(jobs.len());
+    let writers_each = (loading.threads / readers_wanted.max(1)).max(1);
     let shared = Arc::new(Reading {
         jobs: Mutex::new(jobs.into()),
         layout: layout.clone(),
@@ -147,15 +150,15 @@ async fn write_all(
     });
     let (mut readers, mut writers) = (JoinSet::new(), JoinSet::new());
     for _ in 0..readers_wanted {
-        let (shared, sender) = (shared.clone(), sender.clone());
-        readers.spawn_blocking(move || shared.read_all(&sender));
+        let mut senders = Vec::new();
+        for _ in 0..writers_each {
+            let (sender, receiver) = channel(DEPTH);
+            senders.push(sender);
+            writers.spawn(write(receiver, bronze.file_writer(&schema, loading.options)));
+        }
+        let shared = shared.clone();
+        readers.spawn_blocking(move || shared.read_all(&senders));
     }
-    drop(sender);
-    let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
-    for _ in 0..loading.threads {
-        writers.spawn(write(receiver.clone(), bronze.file_writer(&schema, loading.options)));
-    }
-    drop(receiver);
     // Readers stop when nobody takes their rows, so a writer's own fault is looked at first.
     let draft = joined(writers).await?.into_iter().fold(Draft::default(), Draft::merge);
     let (mut loaded, mut tally) = (Vec::new(), loading.tallier.nothing());
@@ -176,16 +179,11 @@ async fn joined<T: 'static>(mut tasks: JoinSet<Result<T>>) -> Result<Vec<T>> {
     Ok(all)
 }
 
-type Rows = Arc<tokio::sync::Mutex<Receiver<RecordBatch>>>;
-
-async fn write(rows: Rows, mut writer: FileWriter) -> Result<Draft> {
-    loop {
-        let next = rows.lock().await.recv().await;
-        match next {
-            Some(batch) => writer.write(&batch).await?,
-            None => return writer.close().await,
-        }
+async fn write(mut rows: Receiver<RecordBatch>, mut writer: FileWriter) -> Result<Draft> {
+    while let Some(batch) = rows.recv().await {
+        writer.write(&batch).await?;
     }
+    writer.close().await
 }
 
 /// What readers share.
@@ -201,29 +199,31 @@ struct Reading {
 
 impl Reading {
     /// Reads sources until none is left, here or, after an error, anywhere.
-    fn read_all(&self, rows: &Sender<RecordBatch>) -> Result<(Vec<LoadedFile>, Tally)> {
+    fn read_all(&self, writers: &[Sender<RecordBatch>]) -> Result<(Vec<LoadedFile>, Tally)> {
         let (mut loaded, mut tally) = (Vec::new(), self.tallier.nothing());
+        let mut writers = writers.iter().cycle();
         loop {
             let next = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             let Some(job) = next else { return Ok((loaded, tally)) };
-            let file = self.read(job, rows, &mut tally).inspect_err(|_| {
+            let file = self.read(job, &mut writers, &mut tally).inspect_err(|_| {
                 self.jobs.lock().unwrap_or_else(PoisonError::into_inner).clear();
             })?;
             loaded.push(file);
         }
     }
 
-    fn read(
+    fn read<'a>(
         &self,
         (source, mut file): Job,
-        rows: &Sender<RecordBatch>,
+        writers: &mut impl Iterator<Item = &'a Sender<RecordBatch>>,
         tally: &mut Tally,
     ) -> Result<LoadedFile> {
         let mut emit = |chunk: Chunk| {
             (self.on_rows)(chunk.rows() as u64);
             let batch = self.batch(&file, chunk)?;
             *tally = tally.plus(&self.tallier.take(&batch)?);
-            rows.blocking_send(batch).map_err(|_| Error::internal("the writers have stopped"))
+            let taken = writers.next().is_some_and(|writer| writer.blocking_send(batch).is_ok());
+            if taken { Ok(()) } else { Err(Error::internal("the writers have stopped")) }
         };
         let read = source.read(&self.layout, &mut emit)?;
         source.check_unchanged()?;

@@ -3,7 +3,7 @@
 //! A measure is an SQL aggregate, and its text is its name: what a pass over the rows did not take can be
 //! asked of the stored table with the same words.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
@@ -147,13 +147,14 @@ impl Tally {
 #[derive(Clone)]
 pub struct Tallier(Arc<Vec<Taken>>);
 
-/// Keys beyond this number are not looked at while they pass by; a query of the stored table finds repeated ones.
-const MOST_KEYS: usize = 1 << 21;
+/// When there are more keys than this, they are not looked at while they pass by; a query of the stored table finds
+/// repeated ones.
+const MOST_KEYS: u64 = 1 << 26;
 
-/// The keys of the rows that pass by, as 128-bit hashes: when they all differ, so do the keys.
+/// The keys of the rows that pass by, as 64-bit hashes: when they all differ, so do the keys.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
-    seen: HashSet<u128>,
+    hashes: Vec<u64>,
     rows: u64,
 }
 
@@ -161,31 +162,29 @@ impl Keys {
     /// Takes the keys of a batch, which are in the columns of these positions.
     pub fn take(&mut self, batch: &RecordBatch, columns: &[usize]) -> Result<()> {
         self.rows += batch.num_rows() as u64;
-        if self.seen.len() > MOST_KEYS {
+        if self.rows > MOST_KEYS {
+            self.hashes = Vec::new();
             return Ok(());
         }
         let columns: Vec<ArrayRef> = columns.iter().map(|i| batch.column(*i).clone()).collect();
-        let halves = [1, 2].map(|seed| {
-            let mut hashes = vec![0; batch.num_rows()];
-            let state = QualityRandomState::with_seed(seed);
-            create_hashes(&columns, &state, &mut hashes).map(|_| ()).map(|()| hashes)
-        });
-        let [high, low] = halves;
-        let both = high?.into_iter().zip(low?);
-        self.seen.extend(both.map(|(high, low)| u128::from(high) << 64 | u128::from(low)));
+        let begun = self.hashes.len();
+        self.hashes.resize(begun + batch.num_rows(), 0);
+        create_hashes(&columns, &QualityRandomState::with_seed(1), &mut self.hashes[begun..])?;
         Ok(())
     }
 
     /// The keys of both.
     pub fn plus(mut self, other: Keys) -> Keys {
         self.rows += other.rows;
-        self.seen.extend(other.seen);
+        self.hashes.extend(other.hashes);
         self
     }
 
-    /// Whether every row is known to have a key of its own.
-    pub fn are_unique(&self) -> bool {
-        self.seen.len() as u64 == self.rows
+    /// Whether every row is known to have a key of its own. Two keys may share a hash, though hardly ever do; then it
+    /// is not known.
+    pub fn are_unique(mut self) -> bool {
+        self.hashes.sort_unstable();
+        self.hashes.len() as u64 == self.rows && self.hashes.windows(2).all(|pair| pair[0] != pair[1])
     }
 }
 

@@ -10,7 +10,7 @@ use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 
-use super::{Lake, state};
+use super::{Lake, parallel, state};
 use crate::config::with_nearest;
 use crate::contract::{Contract, TableName};
 use crate::engine::{Catalogue, Transition};
@@ -45,35 +45,38 @@ pub async fn check(lake: &Lake) -> Result<Checked> {
     catalogue.provide("lake", "parameters", state::parameters_table(None)?);
     let transition = Transition { new: catalogue.clone(), old: catalogue.clone(), last: catalogue.clone() };
     let session = lake.engine.job_session(catalogue.clone(), &transition, 0);
-    for name in project.graph.order() {
-        let Some(job) = project.jobs.get(name) else { continue };
-        let made = plan(&session, &job.query).await?;
-        let views = job.reads().filter(|read| project.is_view(read));
-        for view in views {
-            check_read_once(&session, job, &view).await?;
-        }
-        match job.writes {
-            Writes::Nothing => {
-                if let Some(estimator) = job.learns {
-                    compare_input(job, estimator, &made)?;
-                }
-                let view = Arc::new(EmptyTable::new(job.learns.map_or(made, Estimator::output)));
-                catalogue.provide(name.layer.as_str(), &name.table, view);
-            }
-            Writes::Full | Writes::Append => compare(job, project.contract(name)?, &made)?,
-        }
+    // Views first: what reads one is planned against what it makes.
+    let jobs = || project.graph.order().iter().filter_map(|name| project.jobs.get(name));
+    for job in jobs().filter(|job| job.writes == Writes::Nothing) {
+        let made = check_job(lake, &session, job).await?;
+        let view = Arc::new(EmptyTable::new(job.learns.map_or(made, Estimator::output)));
+        catalogue.provide(job.name.layer.as_str(), &job.name.table, view);
     }
-    for contract in project.contracts.values() {
-        check_judgement(lake, &session, contract).await?;
-    }
-    for query in project.audits.values().chain(project.analyses.values()) {
-        plan(&session, query).await?;
-    }
+    let tables = jobs().filter(|job| job.writes != Writes::Nothing);
+    parallel::all(lake, tables.map(|job| check_job(lake, &session, job)))?;
+    parallel::all(lake, project.contracts.values().map(|contract| check_judgement(lake, &session, contract)))?;
+    let queries = project.audits.values().chain(project.analyses.values());
+    parallel::all(lake, queries.map(|query| plan(&session, query)))?;
     Ok(Checked {
         contracts: project.contracts.len(),
         jobs: project.jobs.len(),
         queries: project.audits.len() + project.analyses.len(),
     })
+}
+
+/// Plans a job and compares what it makes with what is promised; gives the columns that it makes.
+async fn check_job(lake: &Lake, session: &SessionContext, job: &Job) -> Result<SchemaRef> {
+    let made = plan(session, &job.query).await?;
+    let views = job.reads().filter(|read| lake.project.is_view(read));
+    for view in views {
+        check_read_once(session, job, &view).await?;
+    }
+    match (job.writes, job.learns) {
+        (Writes::Nothing, Some(estimator)) => compare_input(job, estimator, &made)?,
+        (Writes::Nothing, None) => {}
+        (Writes::Full | Writes::Append, _) => compare(job, lake.project.contract(&job.name)?, &made)?,
+    }
+    Ok(made)
 }
 
 /// What an estimator learns from must have its columns, in any order.

@@ -197,6 +197,11 @@ impl Lake {
         self.store.check_format().await?;
         if let Some(name) = name {
             check_columns(&self.contract_of(name)?, sort_by)?;
+            if sort_by.is_some() && name.layer == Layer::Bronze {
+                return Err(Error::invalid(format!("`{name}` stays in the order in which its rows came"))
+                    .detail("silver reads it in that order, without sorting it")
+                    .hint("leave out `--sort-by`"));
+            }
         }
         let _lock = self.store.lock(&run.id)?;
         let publications = Publications::open(&self.store).await?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::is_made_again;
 use super::{Lake, Run, States, Step, fingerprint};
-use crate::contract::TableName;
+use crate::contract::{Layer, TableName};
 use crate::engine::{Catalogue, Transition};
 use crate::error::{Error, Result};
 use crate::job::{Job, Writes};
@@ -94,9 +94,13 @@ fn transition(
         for name in job.new_rows_of() {
             let table = &states.expect(&name)?.table;
             match increment.map(|increment| &increment.new[&name]) {
+                None if name.layer == Layer::Bronze => transition.new.open_arrivals(table, None),
                 None => transition.new.open(table),
                 Some(files) if files.is_empty() => {
                     transition.new.empty(&name, &lake.project.contract(&name)?.schema())?;
+                }
+                Some(files) if name.layer == Layer::Bronze => {
+                    transition.new.open_arrivals(table, Some(files));
                 }
                 Some(files) => transition.new.open_files(table, files),
             }

@@ -27,7 +27,7 @@ pub use changes::Change;
 pub use commit::{CommitRecord, Mode};
 pub use publication::{Publication, Publications, contract as publications_contract};
 pub use store::{Lock, Store, objects_at, register_cloud_stores};
-pub use upkeep::LogEntry;
+pub use upkeep::{LogEntry, Range};
 pub use write::{Draft, FileWriter, WriteOptions};
 
 /// The version of a table: the number of its commit.

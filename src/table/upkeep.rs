@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use deltalake::kernel::LogicalFileView;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectMeta;
 
@@ -23,7 +24,31 @@ pub struct LogEntry {
     pub record: Option<CommitRecord>,
 }
 
+/// Between which rows those of a file lie, in the order of two columns of integers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The name of the file.
+    pub file: String,
+    /// No row comes before this one.
+    pub first: (i64, i64),
+    /// No row comes after this one.
+    pub last: (i64, i64),
+}
+
 impl Table {
+    /// The range of each file of the table, as far as its statistics tell.
+    pub fn ranges(&self, columns: [&str; 2]) -> Vec<Range> {
+        let range = |(file, view): (String, LogicalFileView)| {
+            let stats: serde_json::Value =
+                view.stats().and_then(|stats| serde_json::from_str(&stats).ok()).unwrap_or_default();
+            let bound = |of: &str, unknown| {
+                columns.map(|column| stats[of][column].as_i64().unwrap_or(unknown)).into()
+            };
+            Range { file, first: bound("minValues", i64::MIN), last: bound("maxValues", i64::MAX) }
+        };
+        self.files().into_iter().map(range).collect()
+    }
+
     /// The bytes of each file of the table, by its name.
     pub fn file_sizes(&self) -> BTreeMap<String, u64> {
         let bytes = |size: i64| u64::try_from(size).unwrap_or_default();

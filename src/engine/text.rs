@@ -1,0 +1,121 @@
+//! Texts made comparable: codes and wordings. A text that is so already is viewed where it lies, not copied.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use datafusion::arrow::array::builder::make_view;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ByteView, StringViewArray};
+use datafusion::arrow::buffer::{Buffer, NullBuffer};
+use datafusion::common::Result;
+
+/// The blanks that may stand around a code.
+const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// The longest text that a view holds within itself.
+const INLINE: usize = 12;
+
+/// A code: without blanks around it, upper case. Nothing is left of blanks.
+pub(super) fn code(text: &str) -> Cow<'_, str> {
+    upper(text.trim_matches(BLANKS))
+}
+
+/// A wording: without blanks around it, single blanks within it, upper case.
+pub(super) fn wording(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    let is_plain = |text: &str| text.is_ascii() && !text.bytes().any(|b| matches!(b, 9..=13));
+    if is_plain(text) && !text.contains("  ") {
+        return upper(text);
+    }
+    let mut words = text.split_whitespace();
+    let mut collapsed = String::with_capacity(text.len());
+    collapsed.extend(words.next());
+    words.for_each(|word| collapsed.extend([" ", word]));
+    Cow::Owned(collapsed.to_uppercase())
+}
+
+fn upper(text: &str) -> Cow<'_, str> {
+    let is_upper = text.bytes().all(|b| b.is_ascii() && !b.is_ascii_lowercase());
+    if is_upper { Cow::Borrowed(text) } else { Cow::Owned(text.to_uppercase()) }
+}
+
+/// Each text as `normal` makes it, which takes nothing but a part of the text or makes a new one; NULL where nothing
+/// is left.
+pub(super) fn normalised(texts: &ArrayRef, normal: impl Fn(&str) -> Cow<'_, str>) -> Result<ArrayRef> {
+    let texts = texts.as_string_view();
+    let own = texts.data_buffers().len() as u32;
+    let (mut rewritten, mut views) = (Vec::new(), Vec::with_capacity(texts.len()));
+    for (row, view) in texts.views().iter().enumerate() {
+        if texts.is_null(row) {
+            views.push(0);
+            continue;
+        }
+        let text = texts.value(row);
+        views.push(match normal(text) {
+            Cow::Borrowed(part) if part.len() == text.len() => *view,
+            Cow::Borrowed(part) => {
+                let start = part.as_ptr() as usize - text.as_ptr() as usize;
+                let lies = ByteView::from(*view);
+                make_view(part.as_bytes(), lies.buffer_index, lies.offset + start as u32)
+            }
+            Cow::Owned(new) => {
+                let start = rewritten.len() as u32;
+                if new.len() > INLINE {
+                    rewritten.extend_from_slice(new.as_bytes());
+                }
+                make_view(new.as_bytes(), own, start)
+            }
+        });
+    }
+    // The view of the empty text is zero.
+    let nulls = NullBuffer::from_iter(views.iter().map(|view| *view != 0));
+    let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);
+    let mut buffers = texts.data_buffers().to_vec();
+    if !rewritten.is_empty() {
+        buffers.push(Buffer::from_vec(rewritten));
+    }
+    Ok(Arc::new(StringViewArray::try_new(views.into(), buffers, nulls)?))
+}
+
+#[cfg(test)]
+mod tests {
+    //! Proves what codes and wordings are compared by, and that views stay within their text.
+
+    use super::*;
+
+    #[test]
+    fn codes_keep_blanks_within_them() {
+        assert_eq!(code(" 85123a\r\n"), "85123A");
+        assert_eq!(code("bank  charges"), "BANK  CHARGES");
+        assert_eq!(code("\u{a0}ß "), "\u{a0}SS");
+        assert_eq!(code(" \t "), "");
+    }
+
+    #[test]
+    fn blanks_within_wordings_collapse() {
+        assert_eq!(wording("  white \t HANGING\u{a0} heart "), "WHITE HANGING HEART");
+        assert_eq!(wording("WHITE  HEART"), "WHITE HEART");
+        assert_eq!(wording("caf\u{e9} AU lait"), "CAF\u{c9} AU LAIT");
+        assert_eq!(wording(" \t "), "");
+    }
+
+    #[test]
+    fn views_are_parts_of_the_text_or_new_ones() {
+        let long = "A WORDING THAT IS TOO LONG FOR A VIEW";
+        let texts: Vec<Option<String>> = vec![
+            Some(long.into()),
+            Some(format!("  {long}\t")),
+            Some(long.to_lowercase()),
+            Some("  SHORT".into()),
+            Some("short".into()),
+            Some(format!("      {}", &long[..11])),
+            Some("   ".into()),
+            None,
+        ];
+        let expected = [Some(long), Some(long), Some(long), Some("SHORT"), Some("SHORT"), Some(&long[..11]), None, None];
+        let texts: ArrayRef = Arc::new(StringViewArray::from_iter(texts));
+        let found = normalised(&texts, wording).unwrap();
+        assert_eq!(found.as_string_view().iter().collect::<Vec<_>>(), expected);
+        let sliced = normalised(&texts.slice(1, 3), wording).unwrap();
+        assert_eq!(sliced.len(), 3);
+    }
+}

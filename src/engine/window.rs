@@ -1,0 +1,258 @@
+//! Windows over rows that already come in their order: a number kept for each group instead of a sort.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, UInt64Array};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::WindowFrameBound;
+use datafusion::physical_expr::window::{StandardWindowExpr, WindowExpr};
+use datafusion::physical_expr::{Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
+use datafusion::physical_plan::aggregates::order::GroupOrdering;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec, WindowUDFExpr};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements,
+    Partitioning, PlanProperties,
+};
+use futures::StreamExt;
+
+/// Takes the place of a window operator whose rows come in its order and whose functions need no more than a number a
+/// group: `row_number()` and `first_value` of a BIGINT that is never NULL. Must run before rules that sort.
+#[derive(Debug)]
+pub(super) struct StreamedWindows;
+
+impl PhysicalOptimizerRule for StreamedWindows {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let streamed = plan.transform_up(|node| {
+            Ok(match streamed(&node)? {
+                Some(streamed) => Transformed::yes(streamed),
+                None => Transformed::no(node),
+            })
+        });
+        streamed.data()
+    }
+
+    fn name(&self) -> &'static str {
+        "StreamedWindows"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// The operator that takes a node's place, if one can.
+fn streamed(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let (expressions, input) = match node.downcast_ref::<WindowAggExec>() {
+        Some(window) => (window.window_expr(), window.input()),
+        None => match node.downcast_ref::<BoundedWindowAggExec>() {
+            Some(window) => (window.window_expr(), window.input()),
+            None => return Ok(None),
+        },
+    };
+    let windows = expressions.iter().map(|expression| Window::of(expression, &input.schema()));
+    let Some(windows) = windows.collect::<Option<Vec<_>>>() else { return Ok(None) };
+    let Some(order) = LexOrdering::new(expressions[0].order_by().to_vec()) else { return Ok(None) };
+    let is_one_order = expressions.iter().all(|expression| *expression.order_by() == order[..]);
+    let comes_in_it = input.output_partitioning().partition_count() == 1
+        && input.equivalence_properties().ordering_satisfy(order.clone())?;
+    if !is_one_order || !comes_in_it {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(StreamedWindowExec::new(input.clone(), windows, order, node.schema()))))
+}
+
+/// A window function.
+#[derive(Clone, Debug)]
+struct Window {
+    function: Function,
+    partition_by: Vec<Arc<dyn PhysicalExpr>>,
+}
+
+#[derive(Clone, Debug)]
+enum Function {
+    RowNumber,
+    FirstValue(Arc<dyn PhysicalExpr>),
+}
+
+impl Window {
+    /// What a window expression says, if a number a group is enough for it.
+    fn of(expression: &Arc<dyn WindowExpr>, input: &SchemaRef) -> Option<Window> {
+        let standard = expression.as_any().downcast_ref::<StandardWindowExpr>()?;
+        let called = standard.get_standard_func_expr().as_any().downcast_ref::<WindowUDFExpr>()?;
+        let frame = expression.get_window_frame();
+        let function = match (called.fun().name(), called.args()) {
+            ("row_number", []) => Function::RowNumber,
+            ("first_value", [value])
+                if frame.start_bound.is_unbounded()
+                    && !matches!(frame.end_bound, WindowFrameBound::Preceding(_))
+                    && value.data_type(input).ok()? == DataType::Int64
+                    && !value.nullable(input).ok()? =>
+            {
+                Function::FirstValue(value.clone())
+            }
+            _ => return None,
+        };
+        let partition_by = expression.partition_by().to_vec();
+        (!partition_by.is_empty()).then_some(Window { function, partition_by })
+    }
+}
+
+/// Adds the columns of windows to rows that come in their order.
+#[derive(Clone, Debug)]
+struct StreamedWindowExec {
+    input: Arc<dyn ExecutionPlan>,
+    windows: Vec<Window>,
+    order: LexOrdering,
+    properties: Arc<PlanProperties>,
+}
+
+impl StreamedWindowExec {
+    fn new(input: Arc<dyn ExecutionPlan>, windows: Vec<Window>, order: LexOrdering, schema: SchemaRef) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new_with_orderings(schema, [order.clone()]),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        StreamedWindowExec { input, windows, order, properties: Arc::new(properties) }
+    }
+}
+
+impl DisplayAs for StreamedWindowExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let windows = self.windows.iter().map(|window| match window.function {
+            Function::RowNumber => "row_number".to_string(),
+            Function::FirstValue(ref value) => format!("first_value({value})"),
+        });
+        write!(f, "StreamedWindowExec: {}", windows.collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl ExecutionPlan for StreamedWindowExec {
+    fn name(&self) -> &'static str {
+        "StreamedWindowExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        InputDistributionRequirements::new(vec![Distribution::SinglePartition])
+    }
+
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        vec![Some(self.order.clone().into())]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        for window in &self.windows {
+            let value = match &window.function {
+                Function::FirstValue(value) => Some(value),
+                Function::RowNumber => None,
+            };
+            for expression in window.partition_by.iter().chain(value) {
+                if f(expression)? == TreeNodeRecursion::Stop {
+                    return Ok(TreeNodeRecursion::Stop);
+                }
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(StreamedWindowExec { input: children.swap_remove(0), ..Self::clone(&self) }))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let input_schema = self.input.schema();
+        let groups = self.windows.iter().map(|window| Groups::new(window.clone(), &input_schema));
+        let mut groups = groups.collect::<Result<Vec<_>>>()?;
+        let reservation = MemoryConsumer::new("StreamedWindowExec").register(context.memory_pool());
+        let (rows, schema) = (self.input.execute(partition, context)?, self.schema());
+        let with_windows = rows.map(move |batch| {
+            let batch = batch?;
+            let mut columns = batch.columns().to_vec();
+            for group in &mut groups {
+                columns.push(group.next(&batch)?);
+            }
+            reservation.resize(groups.iter().map(Groups::size_bytes).sum());
+            Ok(RecordBatch::try_new(schema.clone(), columns)?)
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), with_windows)))
+    }
+}
+
+/// The number of each group of a window.
+struct Groups {
+    window: Window,
+    values: Box<dyn GroupValues>,
+    numbers: Vec<i64>,
+    /// The group of each row of a batch.
+    of_rows: Vec<usize>,
+}
+
+impl Groups {
+    fn new(window: Window, input: &SchemaRef) -> Result<Groups> {
+        let fields = window.partition_by.iter().enumerate();
+        let fields = fields.map(|(i, key)| Ok(Field::new(format!("k{i}"), key.data_type(input)?, true)));
+        let schema = Arc::new(Schema::new(fields.collect::<Result<Vec<_>>>()?));
+        let values = new_group_values(schema, &GroupOrdering::None)?;
+        Ok(Groups { window, values, numbers: Vec::new(), of_rows: Vec::new() })
+    }
+
+    /// The column of the window for the next rows.
+    fn next(&mut self, batch: &RecordBatch) -> Result<ArrayRef> {
+        let keys = self.window.partition_by.iter().map(|key| key.evaluate(batch)?.into_array(batch.num_rows()));
+        self.of_rows.clear();
+        self.values.intern(&keys.collect::<Result<Vec<_>>>()?, &mut self.of_rows)?;
+        let known = self.numbers.len();
+        self.numbers.resize(self.values.len(), 0);
+        Ok(match &self.window.function {
+            Function::RowNumber => {
+                let numbers = self.of_rows.iter().map(|group| {
+                    self.numbers[*group] += 1;
+                    self.numbers[*group].unsigned_abs()
+                });
+                Arc::new(numbers.collect::<UInt64Array>())
+            }
+            Function::FirstValue(value) => {
+                let values = value.evaluate(batch)?.into_array(batch.num_rows())?;
+                let values = values.as_primitive::<Int64Type>();
+                // From the last row to the first, so that the first one of a new group stays.
+                for (row, group) in self.of_rows.iter().enumerate().rev().filter(|(_, group)| **group >= known) {
+                    self.numbers[*group] = values.value(row);
+                }
+                Arc::new(self.of_rows.iter().map(|group| self.numbers[*group]).collect::<Int64Array>())
+            }
+        })
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.values.size() + self.numbers.capacity() * size_of::<i64>()
+    }
+}
