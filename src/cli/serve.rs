@@ -2,7 +2,7 @@
 
 use clap::Args;
 use lake::error::Result;
-use lake::run::Lake;
+use lake::run::{Lake, told_to_end};
 use lake::serve::Addresses;
 
 use super::print;
