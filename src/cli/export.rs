@@ -2,9 +2,9 @@
 
 use clap::Args;
 use lake::config::{Export, ExportFormat};
-use lake::error::{Error, Result};
+use lake::error::{Error, Kind, Result};
 use lake::export::Manifest;
-use lake::run::{Lake, Silent};
+use lake::run::{Lake, Silent, told_to_end};
 
 use super::{names, print};
 
@@ -45,11 +45,12 @@ pub async fn export(lake: Lake, args: ExportArgs) -> Result<()> {
             return Err(Error::invalid("nothing to export")
                 .hint("name a place with `--to DIR`, or write exports into config/exports.toml"));
         }
-        return refresh(&lake).await;
+        return unless_told_to_end(refresh(&lake)).await;
     };
     let wanted = Export::new(to, args.format, args.tables, args.partition_by)?;
     let observer = lake.observer.as_ref();
-    let manifest = lake::export::export(&lake, &wanted, args.as_of.as_deref(), observer).await?;
+    let exporting = lake::export::export(&lake, &wanted, args.as_of.as_deref(), observer);
+    let manifest = unless_told_to_end(exporting).await?;
     print_tables(&manifest)?;
     print::line(exported(&manifest, &wanted))
 }
@@ -73,6 +74,18 @@ pub async fn refresh(lake: &Lake) -> Result<()> {
         failed => Err(Error::unavailable(format!("{failed} of {} failed", exports_of(exports.len())))
             .detail("what is published stands, and so does what was exported there before")
             .hint("`lake export` writes them anew")),
+    }
+}
+
+/// What some work gives, unless the process is told to end: what was begun goes with the work.
+async fn unless_told_to_end<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        // Signals are heard before anything is begun.
+        biased;
+        Ok(()) = told_to_end() => {
+            Err(Error::new(Kind::Interrupted, "interrupted: what was exported before stands"))
+        }
+        done = work => done,
     }
 }
 

@@ -45,9 +45,15 @@ impl Local {
         &self.path
     }
 
-    /// An error if there is something that is not an export of ours.
+    /// An error if there is something that is not an export of ours, or the place lies in another export.
     pub(super) fn check(&self) -> Result<()> {
         let path = &self.path;
+        let around = path.ancestors().skip(1).find(|folder| matches!(Manifest::read(folder), Ok(Some(_))));
+        if let Some(around) = around {
+            return Err(self
+                .refusal(&format!("lies in the export `{}`", around.display()))
+                .hint("name a place beside it: an export is replaced as a whole"));
+        }
         let there = match std::fs::metadata(path) {
             Ok(there) => there,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),

@@ -103,6 +103,7 @@ impl Listener {
                 Ok((stream, _)) => {
                     // Answers are small and awaited: they are not held back to be sent together.
                     let _ = stream.set_nodelay(true);
+                    keep_alive(&stream);
                     return (stream, self.places.clone().try_acquire_owned().ok());
                 }
                 Err(error) => {
@@ -136,6 +137,29 @@ impl Listener {
         Connections { connections, accepting }
     }
 }
+
+/// A client whose machine is gone without a word is known to be after some two minutes: it is asked after a minute of
+/// silence, and then every ten seconds, six times at most.
+#[cfg(target_os = "linux")]
+fn keep_alive(stream: &TcpStream) {
+    use std::os::fd::AsRawFd;
+    let options = [
+        (libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1),
+        (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE, 60),
+        (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL, 10),
+        (libc::IPPROTO_TCP, libc::TCP_KEEPCNT, 6),
+    ];
+    for (level, option, value) in options {
+        let value: libc::c_int = value;
+        let size = size_of_val(&value) as libc::socklen_t;
+        // Sound: the value lives during the call, and has the size that is told.
+        unsafe { libc::setsockopt(stream.as_raw_fd(), level, option, (&raw const value).cast(), size) };
+    }
+}
+
+/// Elsewhere connections are as the system makes them.
+#[cfg(not(target_os = "linux"))]
+fn keep_alive(_: &TcpStream) {}
 
 /// How long a client may take to agree on encryption.
 const HANDSHAKE: Duration = Duration::from_secs(10);

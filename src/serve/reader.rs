@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::metrics::{Counted, Metrics, Outcome};
 use super::names::Names;
 use super::workers::Workers;
-use super::{Cause, Door, Refusal};
+use super::{Cause, Door, Refusal, bounds};
 use crate::contract::Layer;
 use crate::engine::Catalogue;
 use crate::error::{Error, Result};
@@ -106,21 +106,26 @@ impl Reader {
 
     /// Lets a client see what is published now, and gives its statement in words that every parser of SQL knows.
     pub async fn prepare(&self, client: &Client, statement: &str) -> Result<Option<String>> {
+        bounds::check(statement)?;
         client.names.follow(&self.newest().await?);
         self.lake.translate(&client.names.seen().catalogue, statement).await
     }
 
-    /// A statement that arrived at a door, and that may take as long as the settings say, or shorter.
-    pub fn statement(self: &Arc<Self>, door: Door, timeout: Option<Duration>) -> Statement {
+    /// How long a statement may take: as long as the settings say, or shorter.
+    pub fn bound(&self, timeout: Option<Duration>) -> Option<Duration> {
         let settings = &self.lake.project.config.settings.serve;
         let bound = Some(settings.statement_timeout_seconds).filter(|seconds| *seconds > 0);
-        let bound = bound.map(Duration::from_secs).into_iter().chain(timeout).min();
-        let started = Instant::now();
+        bound.map(Duration::from_secs).into_iter().chain(timeout).min()
+    }
+
+    /// A statement that arrived at a door. Where `timeout` is given, its client wants no more time than that.
+    pub fn statement(self: &Arc<Self>, door: Door, timeout: Option<Duration>) -> Statement {
+        let settings = &self.lake.project.config.settings.serve;
         Statement {
             reader: self.clone(),
             door,
-            started,
-            bound,
+            started: Instant::now(),
+            bound: self.bound(timeout),
             most_rows: Some(settings.max_rows).filter(|rows| *rows > 0),
             rows: 0,
             outcome: Some(Outcome::Cancelled),
@@ -164,6 +169,15 @@ pub struct Statement {
 type Rows<T, E> = Pin<Box<dyn Stream<Item = Result<T, E>> + Send>>;
 
 impl Statement {
+    /// When its time is over.
+    pub fn end(&self) -> Option<Instant> {
+        self.bound.map(|bound| self.started + bound)
+    }
+
+    fn is_late(&self) -> bool {
+        self.end().is_some_and(|end| end <= Instant::now())
+    }
+
     /// What comes of some work on it, unless its time is over before, or the server's.
     pub async fn within<T>(&self, work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
         tokio::select! {
@@ -190,8 +204,9 @@ impl Statement {
         count: fn(&T) -> usize,
         refuse: fn(Refusal) -> E,
     ) -> Rows<T, E> {
-        let rows: Rows<T, E> =
-            Box::pin(self.reader.workers.stream(rows, move |error| Err(refuse(error.into()))));
+        let mistaken = move |error: Error| Err(refuse(error.into()));
+        let end = self.end().map(Into::into);
+        let rows: Rows<T, E> = Box::pin(self.reader.workers.stream(rows, end, mistaken));
         stream::unfold(Some((self, rows)), move |state| async move {
             let (mut statement, mut rows) = state?;
             match statement.next(&mut rows, count, refuse).await {
@@ -230,7 +245,7 @@ impl Statement {
         count: fn(&T) -> usize,
         refuse: fn(Refusal) -> E,
     ) -> Option<Result<T, E>> {
-        if self.bound.is_some_and(|bound| self.started.elapsed() >= bound) {
+        if self.is_late() {
             return Some(Err(refuse(self.too_late())));
         }
         // Most rows are there already, and need no timer.
@@ -241,6 +256,10 @@ impl Statement {
                 refusal = self.given_up() => Some(Err(refuse(refusal))),
             },
         };
+        // The threads of queries give up at the same time.
+        if next.is_none() && self.is_late() {
+            return Some(Err(refuse(self.too_late())));
+        }
         if let Some(Ok(item)) = &next {
             self.rows += count(item) as u64;
             if let Some(most) = self.most_rows.filter(|most| self.rows > *most) {
@@ -255,8 +274,8 @@ impl Statement {
     /// Why its time is over, once it is.
     async fn given_up(&self) -> Refusal {
         let late = async {
-            match self.bound {
-                Some(bound) => tokio::time::sleep_until((self.started + bound).into()).await,
+            match self.end() {
+                Some(end) => tokio::time::sleep_until(end.into()).await,
                 None => futures::future::pending().await,
             }
         };

@@ -1,10 +1,12 @@
 //! Why a statement was refused, in classes that every protocol has a word for.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use datafusion::error::DataFusionError;
 
-use crate::error::{Error, Kind};
+use crate::contract::Layer;
+use crate::error::{Error, Kind, nearest};
 use crate::run::Lake;
 
 /// A class of refusals.
@@ -95,6 +97,40 @@ impl Refusal {
             None => error.into(),
         }
     }
+
+    /// The same as it is told to who may read these layers alone: it tells nothing of other tables than theirs.
+    pub fn within(self, lake: &Lake, layers: &BTreeSet<Layer>) -> Refusal {
+        let closed: Vec<&str> =
+            Layer::ALL.iter().filter(|layer| !layers.contains(layer)).map(|layer| layer.as_str()).collect();
+        let is_open = |text: &&String| !closed.iter().any(|layer| names_table_of(text, layer));
+        let told = &self.error;
+        if told.details().iter().chain(told.hints()).all(|text| is_open(&text)) {
+            return self;
+        }
+        let mut error = Error::new(told.kind(), told.message());
+        error = told.details().iter().filter(is_open).cloned().fold(error, Error::detail);
+        error = told.hints().iter().filter(is_open).cloned().fold(error, Error::hint);
+        if let Some(place) = told.place() {
+            error = error.at(place);
+        }
+        let named = told.message().split('`').nth(1).unwrap_or_default();
+        let known: Vec<String> = lake.project.contracts.keys().map(ToString::to_string).collect();
+        let known = known.iter().filter(|name| is_open(name)).map(String::as_str);
+        match nearest(named, known).filter(|_| self.cause == Cause::UnknownTable) {
+            Some(near) => self.cause.of(error.hint(format!("did you mean `{near}`?"))),
+            None => self.cause.of(error),
+        }
+    }
+}
+
+/// Whether a text names a table of a layer, such as `silver.invoices`.
+fn names_table_of(text: &str, layer: &str) -> bool {
+    let mut places = text.match_indices(layer);
+    places.any(|(at, _)| {
+        let is_word = text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let mut rest = text[at + layer.len()..].chars();
+        !is_word && rest.next() == Some('.') && rest.next().is_some_and(|c| c.is_alphanumeric() || c == '_')
+    })
 }
 
 /// What is said where memory ran out: a client's bound is a setting of its own.
@@ -127,5 +163,22 @@ fn cause(error: &DataFusionError) -> Option<Cause> {
             Some(class)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Proves what counts as the name of a table.
+
+    use super::*;
+
+    #[test]
+    fn a_layer_and_a_table_are_a_name() {
+        for text in ["did you mean `ops.runs`?", "made from it: gold.a, ops.b", "ops.x"] {
+            assert!(names_table_of(text, "ops"), "{text}");
+        }
+        for text in ["it stops. Then", "the ops. layer", "shops.a", "ops"] {
+            assert!(!names_table_of(text, "ops"), "{text}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use futures::{Stream, StreamExt, stream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Error, Result};
 
@@ -35,19 +36,27 @@ impl Workers {
     }
 
     /// Items that are made there, some ahead of their being taken; `mistaken` stands for those that will not come since
-    /// making them failed for a mistake of the program. They are given up when the stream is dropped.
+    /// making them failed for a mistake of the program. They are given up when the stream is dropped, and at `end`,
+    /// whether somebody waits for them or not.
     pub fn stream<T: Send + 'static>(
         &self,
         items: impl Stream<Item = T> + Send + 'static,
+        end: Option<Instant>,
         mistaken: impl Fn(Error) -> T + Send + 'static,
     ) -> impl Stream<Item = T> + Send + 'static {
         let (made, taken) = mpsc::channel(AHEAD);
-        let task = self.spawn(async move {
+        let making = async move {
             let mut items = std::pin::pin!(items);
             while let Some(item) = items.next().await {
                 if made.send(item).await.is_err() {
                     return;
                 }
+            }
+        };
+        let task = self.spawn(async move {
+            match end {
+                Some(end) => _ = timeout_at(end, making).await,
+                None => making.await,
             }
         });
         stream::unfold((taken, task, mistaken), |(mut taken, mut task, mistaken)| async move {
@@ -102,7 +111,7 @@ mod tests {
         let workers = Workers::new(1).unwrap();
         let name = workers.run(async { std::thread::current().name().map(ToString::to_string) }).await;
         assert_eq!(name.unwrap().as_deref(), Some("query"));
-        let items: Vec<i32> = workers.stream(stream::iter(1..=5), |_| -1).collect().await;
+        let items: Vec<i32> = workers.stream(stream::iter(1..=5), None, |_| -1).collect().await;
         assert_eq!(items, [1, 2, 3, 4, 5]);
     }
 
@@ -110,7 +119,7 @@ mod tests {
     async fn a_mistake_is_told_and_is_no_end() {
         let workers = Workers::new(1).unwrap();
         let items = stream::iter(1..=3).map(|item| if item == 3 { panic!("a mistake") } else { item });
-        let items: Vec<i32> = workers.stream(items, |_| -1).collect().await;
+        let items: Vec<i32> = workers.stream(items, None, |_| -1).collect().await;
         assert_eq!(items, [1, 2, -1]);
     }
 
@@ -127,11 +136,25 @@ mod tests {
         let held = Arc::new(());
         let holds = held.clone();
         let endless = stream::iter(0..).map(move |item| (item, holds.clone()));
-        let mut items = Box::pin(workers.stream(endless, |_| (-1, Arc::new(()))));
+        let mut items = Box::pin(workers.stream(endless, None, |_| (-1, Arc::new(()))));
         assert_eq!(items.next().await.unwrap().0, 0);
         drop(items);
         while Arc::strong_count(&held) > 1 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_takes_is_given_up_at_its_end() {
+        let workers = Workers::new(1).unwrap();
+        let held = Arc::new(());
+        let holds = held.clone();
+        let endless = stream::iter(0..).map(move |_| holds.clone()).map(|held| Arc::downgrade(&held));
+        let end = Some(Instant::now() + Duration::from_millis(50));
+        let items = workers.stream(endless, end, |_| std::sync::Weak::new());
+        while Arc::strong_count(&held) > 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(items.count().await, AHEAD);
     }
 }

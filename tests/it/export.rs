@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Read;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use calamine::{Data, Reader, Xlsx, open_workbook};
 use datafusion::arrow::array::{AsArray, RecordBatch};
@@ -296,6 +299,33 @@ fn a_read_that_fails_leaves_what_was_exported_before() {
         assert!(!output.status.success(), "{:?}", said(&output));
     }
     assert!(content(&fresh.path().join("there")) == before);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_told_to_end_leaves_nothing_behind() {
+    let fresh = Fresh::new();
+    let line = |n: u32| format!("{n},71053,LANTERN,2,12/2/2010 8:28,3.39,,France\n");
+    fresh.land("a.csv", (0..60_000).fold(String::from(HEADER), |text, n| text + &line(536_366 + n)));
+    lake(&fresh, &["run", "--layer", "silver"]);
+    let there = fresh.path().join("there");
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let args = ["export", "silver.transactions", "--to", "there/report.xlsx"];
+        let mut program = Command::new(env!("CARGO_BIN_EXE_lake"));
+        program.current_dir(fresh.path()).args(args).env("NO_COLOR", "1").stderr(Stdio::piped());
+        let mut child = program.spawn().unwrap();
+        let begun = Instant::now();
+        while !std::fs::read_dir(&there).is_ok_and(|mut entries| entries.next().is_some()) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "nothing is begun");
+        }
+        // Sound: the process is a child that has not been waited for.
+        unsafe { libc::kill(child.id().cast_signed(), signal) };
+        let mut err = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{err}");
+        assert_eq!(err, "error: interrupted: what was exported before stands\n");
+        assert!(content(&there).is_empty());
+    }
 }
 
 #[test]

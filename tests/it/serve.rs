@@ -244,7 +244,9 @@ async fn what_cannot_be_answered_has_its_code() {
         ("create table x (a int)", "25006"),
         ("create view x as select 1", "25006"),
         ("drop table gold.country_sales", "25006"),
-        ("copy gold.country_sales to stdout", "0A000"),
+        ("copy gold.country_sales to 'x.csv'", "42501"),
+        ("copy gold.country_sales to program 'cat'", "42501"),
+        ("copy gold.country_sales to stdout (format parquet)", "22023"),
         ("copy gold.country_sales from stdin", "25006"),
         ("select * into x from gold.country_sales", "25006"),
         ("set datafusion.runtime.memory_limit = '100G'", "42501"),
@@ -266,6 +268,68 @@ async fn what_cannot_be_answered_has_its_code() {
     let error = client.simple_query("select (1\nfrom x").await.unwrap_err();
     assert!(error.as_db_error().unwrap().position().is_some());
     assert_eq!(text(&client, "select 1").await, "1", "the connection goes on");
+}
+
+/// What is answered to a text that is sent as it is: the kinds of the messages, and what their bodies are.
+fn messages(server: &Server, text: &str) -> Vec<(char, Vec<u8>)> {
+    let mut stream = TcpStream::connect(server.postgres).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let of = |kind: &[u8], body: &[u8]| [kind, &(body.len() as u32 + 4).to_be_bytes(), body].concat();
+    stream.write_all(&of(b"", b"\0\x03\0\0user\0ann\0\0")).unwrap();
+    stream.write_all(&of(b"Q", format!("{text}\0").as_bytes())).unwrap();
+    stream.write_all(&of(b"X", b"")).unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    let (mut rest, mut messages) = (&bytes[..], Vec::new());
+    while let [kind, a, b, c, d, after @ ..] = rest {
+        let (body, after) = after.split_at(u32::from_be_bytes([*a, *b, *c, *d]) as usize - 4);
+        messages.push((*kind as char, body.to_vec()));
+        rest = after;
+    }
+    // What comes before is said of the session.
+    let begins = messages.iter().position(|message| message.0 == 'Z').unwrap();
+    messages.split_off(begins + 1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_copied_to_the_client() {
+    let server = Server::start(&[]);
+    let (client, _connection) = server.connect().await;
+    let copied = async |statement: &str| {
+        let stream = client.copy_out(statement).await.unwrap_or_else(|e| panic!("{statement}: {e:?}"));
+        let chunks: Vec<_> = stream.map(Result::unwrap).collect().await;
+        chunks.concat()
+    };
+    let text = copied("copy gold.country_sales (country, net_revenue) to stdout").await;
+    assert_eq!(sorted(&text), "France\t6.7800\nUnited Kingdom\t15.3000\n");
+    let query = "copy (select country, orders, null as x from gold.country_sales) to stdout";
+    let csv = copied(&format!("{query} with (format csv, header, delimiter ';', null '-')")).await;
+    assert_eq!(sorted(&csv), "France;1;-\nUnited Kingdom;1;-\ncountry;orders;x\n");
+    let binary = copied("copy (select 1::bigint, null, 'a') to stdout with binary").await;
+    let fields = [&8i32.to_be_bytes()[..], &1i64.to_be_bytes(), &(-1i32).to_be_bytes(), &[0, 0, 0, 1, b'a']];
+    let whole = [b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\x03", &fields.concat()[..], b"\xff\xff"];
+    assert_eq!(binary, whole.concat());
+    let none = copied("copy (select 1 where false) to stdout (format binary)").await;
+    assert_eq!(none, b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\xff\xff");
+    let kinds = |text: &str| messages(&server, text).iter().map(|message| message.0).collect::<String>();
+    assert_eq!(
+        kinds("select 1; copy (select 1) to stdout; copy (select 2) to stdout csv header"),
+        "TDCHdcCHddcCZ"
+    );
+    let counted = messages(&server, "copy (select 1) to stdout csv header").remove(4).1;
+    assert_eq!(String::from_utf8_lossy(&counted), "COPY 1\0");
+    // What goes wrong among the rows is told as an error, and the session goes on.
+    let halves = "copy (select 1 / (value - 20000) from generate_series(1, 30000)) to stdout; select 1";
+    let said = kinds(halves);
+    assert!(said.starts_with('H') && said.ends_with("EZ"), "{said}");
+}
+
+/// The lines of a file in their order.
+fn sorted(file: &[u8]) -> String {
+    let text = String::from_utf8(file.to_vec()).unwrap();
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    lines.sort_unstable();
+    lines.concat()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -358,6 +422,10 @@ async fn a_long_chain_of_conditions_is_answered() {
     let chain: Vec<String> = (0..3000).map(|orders| format!("orders = {orders}")).collect();
     let query = format!("select count(*) from gold.country_sales where {}", chain.join(" or "));
     assert_eq!(text(&client, &query).await, "2");
+    let endless = format!("select {}", "1 + ".repeat(100_000) + "1");
+    assert_eq!(refused(&client, &endless).await, "42000");
+    let deepest = format!("select {}", "1 + ".repeat(19_999) + "1");
+    assert_eq!(text(&client, &deepest).await, "20000");
 }
 
 /// The memory of a process, in megabytes.
@@ -382,6 +450,37 @@ async fn a_slow_reader_makes_the_server_wait_and_not_gather() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let gathered = memory_of(&server).saturating_sub(before);
     assert!(gathered < 150, "{gathered} MB of 600 MB wait in the server");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_takes_nothing_is_left_when_its_time_is_over() {
+    let server = Server::start(&[("LAKE_SERVE_STATEMENT_TIMEOUT_SECONDS", "1")]);
+    let (client, _connection) = server.connect().await;
+    let query = "select value, repeat('x', 200) as filling from generate_series(1, 100000000)";
+    let rows = client.query_raw(query, &[] as &[i64]).await.unwrap();
+    pin_mut!(rows);
+    assert!(rows.next().await.unwrap().is_ok());
+    server.until(RUNNING, 0.0).await;
+    server.until(CONNECTIONS, 0.0).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_client_is_asked_whether_it_is_there() {
+    let server = Server::start(&[]);
+    let stream = TcpStream::connect(server.postgres).unwrap();
+    let ports = [server.postgres.port(), stream.local_addr().unwrap().port()];
+    let begun = Instant::now();
+    // The columns: number, local address, remote address, state, queues, the timer that runs: 2 is that of keepalive.
+    let has_timer = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let of = |at: usize, port: u16| words[at].ends_with(&format!(":{port:04X}"));
+        of(1, ports[0]) && of(2, ports[1]) && words[5].starts_with("02:")
+    };
+    while !std::fs::read_to_string("/proc/net/tcp").unwrap().lines().skip(1).any(has_timer) {
+        assert!(begun.elapsed() < Duration::from_secs(10), "nobody asks");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -448,6 +547,14 @@ async fn users_come_in_by_their_passwords_and_read_their_layers() {
     lake(&["user", "add", "bob", "--password-stdin"], "x\n");
     let (bob, _connection) = come("bob", "x").await.unwrap();
     assert_eq!(text(&bob, "select count(*) from silver.transactions").await, "2");
+    let hint = async |client: &Client, query: &str| {
+        let error = client.simple_query(query).await.unwrap_err();
+        error.as_db_error().unwrap().hint().map(String::from)
+    };
+    let query = "select 1 from gold.transactions";
+    assert_eq!(hint(&bob, query).await.as_deref(), Some("did you mean `silver.transactions`?"));
+    assert_eq!(hint(&ann, query).await, None, "she need not know of it");
+    assert_eq!(hint(&ann, "select 1 from gold.rmf").await.as_deref(), Some("did you mean `gold.rfm`?"));
     let listed = lake(&["user", "list"], "");
     assert!(listed.contains("ann") && listed.contains("bronze, silver, gold, ops"), "{listed}");
     lake(&["user", "remove", "bob"], "");

@@ -131,6 +131,12 @@ fn the_first_error_ends_it_and_shows_its_place() {
         ("select\n  1 +", "2 |   1 +", "     ^"),
         ("select 1;\nselect 'a;\n", "2 | select 'a;", "       ^"),
         ("select cast('abc' as int)", "1 | select cast('abc' as int)", "             ^"),
+        ("select\n nope from gold.rfm version as of 0", "2 |  nope from gold.rfm version as of 0", " ^"),
+        (
+            "select 1 from gold.rfm version as of 0 wher a = 1",
+            "1 | select 1 from gold.rfm version as of 0 wher a = 1",
+            "                                            ^",
+        ),
     ] {
         let (err, code) = refusal(&fresh, &[], text);
         assert!(err.contains(&format!("{line}\n       | {caret}\n")), "{err}");
@@ -268,6 +274,23 @@ fn tables_are_described() {
 }
 
 #[test]
+fn the_age_of_data_stands_beside_what_is_promised() {
+    let fresh = Fresh::new();
+    let contract = std::fs::read_to_string(fresh.path().join("gold/daily_sales.toml")).unwrap();
+    let expected = "freshness = { column = \"sale_date\", within = \"3 days\" }\nelse = \"warn\"\n";
+    fresh.write("gold/daily_sales.toml", format!("{contract}\n[expect.is_fresh]\n{expected}"));
+    assert!(answer(&fresh, &[], "\\d gold.daily_sales").ends_with("builds it\n"));
+    fresh.land("a.csv", format!("{HEADER}{LINES}"));
+    assert!(fresh.command(&["run"]).status.success());
+    let told = answer(&fresh, &[], "\\d gold.daily_sales");
+    assert!(told.contains("is_fresh") && told.contains("at most 3 days old"), "{told}");
+    let age = told.lines().last().unwrap();
+    let (newest, promised) =
+        ("the newest sale_date is 2010-12-02 00:00:00: ", " days old; promised is at most 3 days");
+    assert!(age.starts_with(newest) && age.ends_with(promised), "{age}");
+}
+
+#[test]
 fn a_lake_without_tables_can_be_looked_at() {
     let fresh = Fresh::new();
     assert!(answer(&fresh, &[], "\\d").contains("not built yet"));
@@ -281,6 +304,16 @@ fn a_line_of_ten_megabytes_is_read() {
     let fresh = Fresh::new();
     let text = format!("select length('{}') as n;", "x;".repeat(5 << 20));
     assert_eq!(answer(&fresh, &["--format", "csv"], &text), "n\n10485760\n");
+}
+
+#[test]
+fn a_statement_may_be_deep_and_not_bottomless() {
+    let fresh = Fresh::new();
+    let sum = |terms: usize| format!("select {}1 as n;", "1 + ".repeat(terms));
+    assert_eq!(answer(&fresh, &["--format", "csv"], &sum(20_000)), "n\n20001\n");
+    let (err, code) = refusal(&fresh, &[], &sum(100_000));
+    assert!(err.starts_with("error: the statement is a chain of more than 20000 operators\n"), "{err}");
+    assert_eq!(code, 2);
 }
 
 #[test]

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion::catalog::{CatalogProvider, TableProvider};
 use datafusion::logical_expr::TableType;
 use futures::future::join_all;
 use glob::Pattern;
 use lake::clock::started_at;
-use lake::contract::{Check, Contract, TableName};
+use lake::contract::{Check, Contract, Freshness, TableName};
 use lake::error::{Error, Result};
 use lake::run::{Lake, Session};
 
@@ -128,7 +132,43 @@ async fn of_contract(
         text += &format!("\nmade by {}", job.query.path.display());
     }
     text += &format!("\n\n{}", state(session, name).await?);
+    for expected in contract.expectations.values() {
+        if let Check::Freshness(promised) = &expected.check
+            && let Some(newest) = newest(session, name, &promised.column).await?
+        {
+            text += &format!("\n{}", age(promised, newest, lake.clock.now()));
+        }
+    }
     Ok(text)
+}
+
+/// The greatest value of a column of dates or instants; none where there is none.
+async fn newest(session: &Session<'_>, name: &TableName, column: &str) -> Result<Option<DateTime<Utc>>> {
+    if session.catalogue.table(name).await?.is_none_or(|table| table.version().is_none()) {
+        return Ok(None);
+    }
+    let query = format!("select cast(max({column}) as timestamp) as newest from {name}");
+    let answer = session.execute(session.plan(&query).await?).await?.collect().await?;
+    let microseconds = |batch: &RecordBatch| {
+        let values = cast(batch.column(0), &DataType::Timestamp(TimeUnit::Microsecond, None)).ok()?;
+        values.as_primitive::<TimestampMicrosecondType>().iter().next()?
+    };
+    Ok(answer.iter().find_map(microseconds).and_then(DateTime::from_timestamp_micros))
+}
+
+/// How old the newest data is, beside how old it may be.
+fn age(promised: &Freshness, newest: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let old = now - newest;
+    let (number, one, many) = match old.num_hours() {
+        ..48 => (old.num_hours(), "hour", "hours"),
+        _ => (old.num_days(), "day", "days"),
+    };
+    let old = match u64::try_from(number) {
+        Ok(number) => format!("{} old", print::counted(number, one, many)),
+        Err(_) => "in the future".into(),
+    };
+    let (column, at) = (&promised.column, newest.format("%Y-%m-%d %H:%M:%S"));
+    format!("the newest {column} is {at}: {old}; promised is at most {}", promised.within)
 }
 
 /// The version that the session sees: its rows, its size, the run that made it.
@@ -204,5 +244,19 @@ mod tests {
     fn the_list_tells_the_first_sentence() {
         assert_eq!(first_sentence("Sales per day. More in silver.invoices."), "Sales per day");
         assert_eq!(first_sentence("Lines of gold.x."), "Lines of gold.x");
+    }
+
+    #[test]
+    fn the_age_of_data_stands_beside_what_is_promised() {
+        let promised = Freshness { column: "sale_date".into(), within: "3 days".into() };
+        let now = "2026-01-03T12:00:00Z".parse().unwrap();
+        let age = |newest: &str| age(&promised, newest.parse().unwrap(), now);
+        assert_eq!(
+            age("2025-12-30T00:00:00Z"),
+            "the newest sale_date is 2025-12-30 00:00:00: 4 days old; promised is at most 3 days"
+        );
+        assert!(age("2026-01-02T11:59:00Z").contains(": 24 hours old;"));
+        assert!(age("2026-01-03T11:00:00Z").contains(": 1 hour old;"));
+        assert!(age("2026-01-04T12:00:00Z").contains(": in the future;"));
     }
 }

@@ -96,10 +96,24 @@ fn what_is_no_export_of_ours_stays() {
     let error = place.check().unwrap_err();
     let file = Path::new("gold").join("sales.pbix");
     assert!(error.message().contains(&format!("holds `{}`", file.display())), "{error}");
-    let file = Local::new(&folder.path().join("gold/a.csv"), false).unwrap();
+    let file = Local::new(&folder.path().join(".DS_Store"), false).unwrap();
+    std::fs::remove_file(folder.path().join(MANIFEST)).unwrap();
     assert!(file.check().unwrap_err().message().ends_with("it is a file"));
     let workbook = Local::new(folder.path(), true).unwrap();
     assert!(workbook.check().unwrap_err().message().ends_with("it is a folder"));
+}
+
+#[test]
+fn an_export_lies_in_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let outer = Local::new(&folder.path().join("bi"), false).unwrap();
+    fill(outer.path(), "ours");
+    for (below, is_workbook) in [("bi/gold/new", false), ("bi/a/b", false), ("bi/x.xlsx", true)] {
+        let error = Local::new(&folder.path().join(below), is_workbook).unwrap().check().unwrap_err();
+        let around = format!("it lies in the export `{}`", outer.path().display());
+        assert!(error.message().ends_with(&around), "{error}");
+    }
+    Local::new(&folder.path().join("bi2"), false).unwrap().check().unwrap();
 }
 
 #[test]

@@ -253,6 +253,11 @@ impl Statements {
 
     /// What a statement means to a peer, with its parameters numbered.
     async fn origin(&self, peer: &Peer, role: &Role, text: &str) -> Result<Origin, Refusal> {
+        let found = self.found(peer, role, text).await;
+        found.map_err(|refusal| refusal.within(&self.reader.lake, &role.layers))
+    }
+
+    async fn found(&self, peer: &Peer, role: &Role, text: &str) -> Result<Origin, Refusal> {
         // The names of a session follow what is published with each statement: one at a time is planned in it.
         let mut sessions = peer.sessions.lock().await;
         let kept = sessions.get(&role.layers).cloned();

@@ -1,9 +1,9 @@
 //! PostgreSQL's own catalogue: the tables and functions that drivers and tools ask before they ask for data.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{
@@ -15,12 +15,10 @@ use datafusion::arrow::datatypes::{DataType, Field, Int32Type, SchemaRef};
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
 use datafusion::common::{Result as EngineResult, ScalarValue};
 use datafusion::datasource::TableType;
-use datafusion::error::DataFusionError;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
-use datafusion::prelude::SessionContext;
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::catalog_info::CatalogInfo;
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::{
@@ -28,6 +26,7 @@ use datafusion_postgres::datafusion_pg_catalog::pg_catalog::{
 };
 
 use super::settings::{SERVER_VERSION, default_of};
+use super::system::{Looked, System};
 use crate::engine::CATALOG;
 use crate::error::{Error, Result};
 use crate::serve::{Client, Reader};
@@ -37,9 +36,6 @@ pub(super) struct Catalogue {
     state: SessionState,
     tables: Arc<PgCatalogStaticTables>,
 }
-
-/// The ids of the tables that need no schema in front.
-pub(super) type Visible = Arc<RwLock<HashSet<i32>>>;
 
 impl Catalogue {
     /// Reads the tables that are the same for all, and makes the functions.
@@ -56,7 +52,7 @@ impl Catalogue {
     }
 
     /// Gives a client the catalogue of its own tables.
-    pub(super) fn install(&self, client: &Client, user: &str) -> Result<Visible> {
+    pub(super) fn install(&self, client: &Client, user: &str) -> Result<Looked> {
         let context = &client.context;
         let own = context.state();
         let state = SessionStateBuilder::new_from_existing(self.state.clone())
@@ -65,15 +61,20 @@ impl Catalogue {
             .build();
         *context.state_ref().write() = state;
         let names = Names(Arc::downgrade(own.catalog_list()));
-        let tables = PgCatalogSchemaProvider::try_new(names, self.tables.clone(), EmptyContextProvider)?;
+        let library = PgCatalogSchemaProvider::try_new(names, self.tables.clone(), EmptyContextProvider)?;
+        let (user, looked) = (ScalarValue::from(user), Looked::default());
+        let tables = System::new(Arc::new(library), self.tables.clone(), looked.clone());
         context
             .catalog(CATALOG)
             .ok_or_else(|| Error::internal(format!("there is no catalogue `{CATALOG}`")))?
             .register_schema("pg_catalog", Arc::new(tables))?;
-        let (user, visible) = (ScalarValue::from(user), Visible::default());
         context.register_udf(constant("session_user", user));
-        context.register_udf(is_visible(visible.clone()));
-        Ok(visible)
+        context.register_udf(is_visible(looked.clone()));
+        context.register_udf(description("obj_description", looked.clone(), |_| Ok(None)));
+        context.register_udf(description("col_description", looked.clone(), |args| {
+            argument(args, 1, &DataType::Int32)
+        }));
+        Ok(looked)
     }
 }
 
@@ -124,23 +125,6 @@ impl CatalogInfo for Names {
     }
 }
 
-/// Looks which tables need no schema in front.
-pub(super) async fn look(context: &SessionContext, visible: &Visible) -> Result<(), DataFusionError> {
-    let schema = context.state().config().options().catalog.default_schema.clone();
-    let tables = context
-        .sql(&format!(
-            "select c.oid from pg_catalog.pg_class as c \
-             join pg_catalog.pg_namespace as n on n.oid = c.relnamespace \
-             where n.nspname in ('pg_catalog', '{schema}')"
-        ))
-        .await?
-        .collect()
-        .await?;
-    let ids = tables.iter().flat_map(|batch| batch.column(0).as_primitive::<Int32Type>().values().to_vec());
-    *visible.write().unwrap_or_else(PoisonError::into_inner) = ids.collect();
-    Ok(())
-}
-
 /// Functions that are the same for all connections, instead of the library's or beside them.
 fn functions() -> Vec<ScalarUDF> {
     let number = ScalarValue::Int64(Some(0));
@@ -154,6 +138,9 @@ fn functions() -> Vec<ScalarUDF> {
         constant("pg_column_is_updatable", no),
         constant("pg_relation_is_updatable", ScalarValue::Int32(Some(0))),
         constant("pg_my_temp_schema", ScalarValue::Int32(Some(0))),
+        // That of UTF-8.
+        constant("pg_char_to_encoding", ScalarValue::Int32(Some(6))),
+        constant("getdatabaseencoding", ScalarValue::from("UTF8")),
         function("current_schema", DataType::Utf8, |args| {
             Ok(ColumnarValue::Scalar(ScalarValue::from(args.config_options.catalog.default_schema.as_str())))
         }),
@@ -171,10 +158,8 @@ fn functions() -> Vec<ScalarUDF> {
 }
 
 /// What is told of things that there are none of.
-const NULLS: [&str; 19] = [
+const NULLS: [&str; 18] = [
     "_pg_expandarray",
-    "obj_description",
-    "col_description",
     "shobj_description",
     "json_build_object",
     "pg_advisory_unlock_all",
@@ -182,6 +167,7 @@ const NULLS: [&str; 19] = [
     "pg_get_function_arguments",
     "pg_get_function_identity_arguments",
     "pg_get_function_result",
+    "pg_get_function_sqlbody",
     "pg_get_functiondef",
     "pg_get_indexdef",
     "pg_get_ruledef",
@@ -193,13 +179,20 @@ const NULLS: [&str; 19] = [
     "inet_server_addr",
 ];
 
-const SIZES: [&str; 3] = ["pg_database_size", "pg_indexes_size", "pg_table_size"];
+const SIZES: [&str; 4] = ["pg_database_size", "pg_indexes_size", "pg_table_size", "pg_tablespace_size"];
 
-const VISIBLE: [&str; 5] = [
+const VISIBLE: [&str; 12] = [
     "pg_collation_is_visible",
+    "pg_conversion_is_visible",
     "pg_function_is_visible",
     "pg_opclass_is_visible",
     "pg_operator_is_visible",
+    "pg_opfamily_is_visible",
+    "pg_statistics_obj_is_visible",
+    "pg_ts_config_is_visible",
+    "pg_ts_dict_is_visible",
+    "pg_ts_parser_is_visible",
+    "pg_ts_template_is_visible",
     "pg_type_is_visible",
 ];
 
@@ -333,13 +326,36 @@ fn has_privilege(args: &ScalarFunctionArgs) -> EngineResult<ColumnarValue> {
 }
 
 /// Whether a table needs no schema in front.
-fn is_visible(visible: Visible) -> ScalarUDF {
+fn is_visible(looked: Looked) -> ScalarUDF {
     function("pg_table_is_visible", DataType::Boolean, move |args| {
         let Some(ids) = argument(args, 0, &DataType::Int32)? else {
             return Ok(ColumnarValue::Scalar(ScalarValue::Boolean(None)));
         };
-        let visible = visible.read().unwrap_or_else(PoisonError::into_inner);
-        let answers = ids.as_primitive::<Int32Type>().iter().map(|id| id.map(|id| visible.contains(&id)));
+        let known = looked.read().unwrap_or_else(PoisonError::into_inner);
+        let answers =
+            ids.as_primitive::<Int32Type>().iter().map(|id| id.map(|id| known.visible.contains(&id)));
         Ok(ColumnarValue::Array(Arc::new(answers.collect::<BooleanArray>())))
+    })
+}
+
+/// What is said of a table, or of the columns of these numbers.
+fn description(
+    name: &'static str,
+    looked: Looked,
+    numbers: fn(&ScalarFunctionArgs) -> EngineResult<Option<ArrayRef>>,
+) -> ScalarUDF {
+    function(name, DataType::Utf8, move |args| {
+        let Some(ids) = argument(args, 0, &DataType::Int32)? else {
+            return Ok(ColumnarValue::Scalar(ScalarValue::Utf8(None)));
+        };
+        let numbers = numbers(args)?;
+        let numbers = numbers.as_ref().map(|numbers| numbers.as_primitive::<Int32Type>());
+        let known = looked.read().unwrap_or_else(PoisonError::into_inner);
+        let of = |(at, id): (usize, Option<i32>)| {
+            let number = numbers.map_or(0, |numbers| numbers.value(at));
+            known.descriptions.get(&(id?, number)).map(String::as_str)
+        };
+        let texts = ids.as_primitive::<Int32Type>().iter().enumerate().map(of);
+        Ok(ColumnarValue::Array(Arc::new(texts.collect::<StringArray>())))
     })
 }

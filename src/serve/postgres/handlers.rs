@@ -4,12 +4,14 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::sql::sqlparser::ast::{
     CloseCursor, DiscardObject, FetchDirection, FetchPosition, Ident, Reset, Statement as Ast,
 };
 use datafusion_postgres::pgwire::api::portal::{Format, Portal, PortalExecutionState};
 use datafusion_postgres::pgwire::api::query::{
-    ExtendedQueryHandler, SimpleQueryHandler, send_execution_response,
+    ExtendedQueryHandler, SimpleQueryHandler, send_execution_response, send_query_response,
+    send_ready_for_query,
 };
 use datafusion_postgres::pgwire::api::results::{
     DataRowEncoder, FieldFormat, FieldInfo, QueryResponse, Response, Tag,
@@ -23,9 +25,11 @@ use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
 use datafusion_postgres::pgwire::messages::extendedquery::{Execute, PortalSuspended};
 use datafusion_postgres::pgwire::messages::response::EmptyQueryResponse;
+use datafusion_postgres::pgwire::messages::simplequery::Query;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use futures::{Sink, SinkExt, StreamExt, stream};
 
+use super::copy::Form;
 use super::parse::{Kind, kind};
 use super::rows::{Batches, response};
 use super::service::{Planned, Prepared, Service, Session};
@@ -36,6 +40,26 @@ pub(super) struct Handler(pub(super) Arc<Service>);
 
 #[async_trait]
 impl SimpleQueryHandler for Handler {
+    /// Each statement is answered before the next is begun.
+    async fn on_query<C>(&self, client: &mut C, query: Query) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        if !matches!(client.state(), PgWireConnectionState::ReadyForQuery) {
+            return Err(PgWireError::NotReadyForQuery);
+        }
+        client.set_state(PgWireConnectionState::QueryInProgress);
+        for response in SimpleQueryHandler::do_query(self, client, &query.query).await? {
+            respond(client, response).await?;
+        }
+        client.set_state(PgWireConnectionState::ReadyForQuery);
+        send_ready_for_query(client, client.transaction_status()).await
+    }
+
+    /// Gives what is left to be sent when the last statement is done.
     async fn do_query<C>(&self, client: &mut C, text: &str) -> PgWireResult<Vec<Response>>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
@@ -43,34 +67,15 @@ impl SimpleQueryHandler for Handler {
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let service = &self.0;
-        let session = service.session(client.metadata()).await?;
-        let mut responses = Vec::new();
-        for statement in service.statements(session, text).await? {
-            let timeout = settings::timeout(client.metadata());
-            responses.push(match kind(statement) {
-                Kind::Rows(statement) => {
-                    let (schema, rows) =
-                        service.rows(session, service.plan(session, *statement), timeout).await?;
-                    let options = options(client);
-                    Response::Query(response(rows, &schema, &Format::UnifiedText, options)?)
-                }
-                Kind::Cursor(name, outlives, query) => {
-                    let (schema, rows) =
-                        service.rows(session, service.plan(session, *query), timeout).await?;
-                    session.cursors.open(&name, schema, outlives, rows);
-                    declared(client, name)
-                }
-                Kind::Command(statement) => {
-                    command(session, client, &statement, &Format::UnifiedText).await?
-                }
-                Kind::Change(statement) => return Err(service.refuse_change(&statement)),
-            });
+        let session = self.0.session(client.metadata()).await?;
+        let mut last = Response::EmptyQuery;
+        for (at, statement) in self.0.statements(session, text).await?.into_iter().enumerate() {
+            if at > 0 {
+                respond(client, last).await?;
+            }
+            last = self.answer(session, client, statement).await?;
         }
-        if responses.is_empty() {
-            responses.push(Response::EmptyQuery);
-        }
-        Ok(responses)
+        Ok(vec![last])
     }
 }
 
@@ -128,6 +133,10 @@ impl ExtendedQueryHandler for Handler {
                 let rows = response(rows, planned.schema(), &portal.result_column_format, options)?;
                 Ok(Response::Query(rows))
             }
+            Prepared::Copy(form, planned) => {
+                let rows = self.run(session, client, portal, planned).await?;
+                copied(client, form, planned.schema(), rows).await
+            }
             Prepared::Cursor(name, outlives, planned) => {
                 let rows = self.run(session, client, portal, planned).await?;
                 session.cursors.open(name, planned.schema().clone(), *outlives, rows);
@@ -138,6 +147,38 @@ impl ExtendedQueryHandler for Handler {
 }
 
 impl Handler {
+    /// What comes of a statement that stands alone or among others in a text.
+    async fn answer<C>(&self, session: &Session, client: &mut C, statement: Ast) -> PgWireResult<Response>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let service = &self.0;
+        let timeout = settings::timeout(client.metadata());
+        let rows = |statement: Box<Ast>| service.rows(session, service.plan(session, *statement), timeout);
+        match kind(statement) {
+            Kind::Rows(statement) => {
+                let (schema, rows) = rows(statement).await?;
+                let options = options(client);
+                Ok(Response::Query(response(rows, &schema, &Format::UnifiedText, options)?))
+            }
+            Kind::Cursor(name, outlives, query) => {
+                let (schema, rows) = rows(query).await?;
+                session.cursors.open(&name, schema, outlives, rows);
+                Ok(declared(client, name))
+            }
+            Kind::Copy(copy, query) => {
+                let form = copy.form()?;
+                let (schema, rows) = rows(query).await?;
+                copied(client, &form, &schema, rows).await
+            }
+            Kind::Command(statement) => command(session, client, &statement, &Format::UnifiedText).await,
+            Kind::Change(statement) => Err(service.refuse_change(&statement)),
+        }
+    }
+
     /// The rows of a parsed query with the values of its placeholders.
     async fn run<C: ClientInfo>(
         &self,
@@ -171,16 +212,7 @@ impl Handler {
         if matches!(*state, PortalExecutionState::Initial) {
             match ExtendedQueryHandler::do_query(self, client, portal, 0).await? {
                 Response::Query(rows) => *state = PortalExecutionState::Suspended(rows),
-                Response::TransactionStart(tag) => {
-                    client.set_transaction_status(client.transaction_status().to_in_transaction_state());
-                    return send_execution_response(client, tag).await;
-                }
-                Response::TransactionEnd(tag) => {
-                    client.set_transaction_status(client.transaction_status().to_idle_state());
-                    return send_execution_response(client, tag).await;
-                }
-                Response::Execution(tag) => return send_execution_response(client, tag).await,
-                _ => return Err(errors::coded("ERROR", "XX000", "an answer of no kind")),
+                other => return respond(client, other).await,
             }
         }
         let (mut tag, mut sent, mut is_over) = ("SELECT".to_string(), 0, true);
@@ -203,6 +235,44 @@ impl Handler {
             Ok(client.feed(PgWireBackendMessage::PortalSuspended(PortalSuspended::new())).await?)
         }
     }
+}
+
+/// Sends an answer.
+async fn respond<C>(client: &mut C, response: Response) -> PgWireResult<()>
+where
+    C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send,
+    C::Error: Debug,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    let tag = match response {
+        Response::Query(rows) => return send_query_response(client, rows, true).await,
+        Response::EmptyQuery => {
+            let empty = PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new());
+            return Ok(client.feed(empty).await?);
+        }
+        Response::TransactionStart(tag) => {
+            client.set_transaction_status(client.transaction_status().to_in_transaction_state());
+            tag
+        }
+        Response::TransactionEnd(tag) => {
+            client.set_transaction_status(client.transaction_status().to_idle_state());
+            tag
+        }
+        Response::Execution(tag) => tag,
+        _ => return Err(errors::coded("ERROR", "XX000", "an answer of no kind")),
+    };
+    send_execution_response(client, tag).await
+}
+
+/// Copies rows to a client.
+async fn copied<C>(client: &mut C, form: &Form, schema: &SchemaRef, rows: Batches) -> PgWireResult<Response>
+where
+    C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send,
+    C::Error: Debug,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    let rows = response(rows, schema, &form.wire_format(), options(client))?;
+    Ok(Response::Execution(form.send(client, schema, rows).await?))
 }
 
 /// Does what a statement about the session says.

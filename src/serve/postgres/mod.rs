@@ -1,6 +1,7 @@
 //! The PostgreSQL door: psql, drivers and BI tools ask as they would ask PostgreSQL. They only read.
 
 mod catalogue;
+mod copy;
 mod cursor;
 mod errors;
 mod handlers;
@@ -11,6 +12,7 @@ mod rows;
 mod service;
 mod settings;
 mod startup;
+mod system;
 
 use std::future::{pending, poll_fn};
 use std::io;
@@ -31,7 +33,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::codec::Framed;
 
@@ -41,7 +43,7 @@ use crate::error::Result;
 use catalogue::Catalogue;
 use handlers::Handler;
 use parse::Reading;
-use service::{Prepared, Service};
+use service::{GRACE, Prepared, Service};
 use startup::Entrance;
 
 /// How long a client may take to come in.
@@ -123,7 +125,7 @@ async fn converse(
     let (closing, closed) = (shared.reader.closing.clone(), shared.reader.closed.clone());
     let entrance = Arc::new(Entrance::new(shared.clone(), is_placed, socket.is_secure()));
     let service = Arc::new(Service::new(shared, entrance.clone()));
-    let (handler, copy) = (Arc::new(Handler(service)), Arc::new(NoopHandler));
+    let (handler, copy) = (Arc::new(Handler(service.clone())), Arc::new(NoopHandler));
     loop {
         let is_in = entrance.role().is_some();
         let message = tokio::select! {
@@ -150,6 +152,7 @@ async fn converse(
                 pending::<()>().await;
             }
         };
+        service.begun(socket.metadata());
         let handlers = (entrance.clone(), handler.clone(), handler.clone(), copy.clone(), entrance.clone());
         let (startup, simple, extended, copy, cancel) = handlers;
         let done = tokio::select! {
@@ -157,12 +160,18 @@ async fn converse(
             done = process_message(message, &mut socket, startup, simple, extended, copy, cancel) => done,
             () = interrupted => Err(PgWireError::QueryCanceled),
             () = hung_up(&twin) => return Ok(()),
+            () = service.stalled() => {
+                tracing::info!("a client that takes nothing is left");
+                return Ok(());
+            }
             () = closed.cancelled() => Err(errors::stopping()),
         };
-        if let Err(error) = done
-            && tell(&mut socket, error, is_extended).await?
-        {
-            return Ok(());
+        if let Err(error) = done {
+            // Who takes nothing is not told.
+            let told = timeout(GRACE, tell(&mut socket, error, is_extended)).await;
+            if told.map_or(Ok(true), |is_over| is_over)? {
+                return Ok(());
+            }
         }
     }
 }

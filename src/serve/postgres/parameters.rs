@@ -1,5 +1,6 @@
 //! Values for the placeholders of a statement.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
@@ -8,6 +9,7 @@ use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Statement, Value, visit_expressions};
 use datafusion_postgres::arrow_pg::datatypes::df::deserialize_parameters;
 use datafusion_postgres::arrow_pg::datatypes::{PG_OID_ALIAS_KEY, into_pg_type};
 use datafusion_postgres::pgwire::api::Type;
@@ -17,9 +19,34 @@ use datafusion_postgres::pgwire::error::PgWireResult;
 
 use super::errors;
 
-/// The types that the placeholders of a plan are told to have, `$1` first; text where nothing tells.
-pub(super) fn types(plan: &LogicalPlan) -> Result<Vec<Type>, DataFusionError> {
-    Ok(inferred(plan)?.iter().map(|field| field.as_ref().and_then(wire_type).unwrap_or(Type::TEXT)).collect())
+/// The types that the placeholders of a plan are told to have, `$1` first; text where nothing tells. `ids` are those
+/// that are object ids.
+pub(super) fn types(plan: &LogicalPlan, ids: &[(String, Type)]) -> Result<Vec<Type>, DataFusionError> {
+    let types = inferred(plan)?.into_iter().enumerate().map(|(at, field)| {
+        let id = ids.iter().find(|(name, _)| *name == format!("${}", at + 1));
+        id.map(|(_, kind)| kind.clone()).or_else(|| wire_type(field.as_ref()?)).unwrap_or(Type::TEXT)
+    });
+    Ok(types.collect())
+}
+
+/// The placeholders that a statement casts to object ids or lists of them. To the engine these are numbers; a client
+/// that is told so asks what lists of numbers are, by lists of object ids, and never ends.
+pub(super) fn object_ids(statement: &Statement) -> Vec<(String, Type)> {
+    let mut ids = Vec::new();
+    let _ = visit_expressions(statement, |expression| {
+        if let SqlExpr::Cast { expr, data_type, .. } = expression
+            && let SqlExpr::Value(value) = expr.as_ref()
+            && let Value::Placeholder(name) = &value.value
+        {
+            match data_type.to_string().to_lowercase().as_str() {
+                "oid" => ids.push((name.clone(), Type::OID)),
+                "oid[]" => ids.push((name.clone(), Type::OID_ARRAY)),
+                _ => {}
+            }
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    ids
 }
 
 /// The values that a client sent for a plan's placeholders. Each has the type the client says, or else the one it
@@ -53,7 +80,11 @@ fn value<S: Clone>(portal: &Portal<S>, at: usize, inferred: Option<&FieldRef>) -
     };
     let said = portal.statement.parameter_types.get(at).cloned().flatten();
     let kind = said.filter(|kind| *kind != Type::UNKNOWN).or_else(|| inferred.and_then(wire_type));
-    let kind = kind.unwrap_or(Type::TEXT);
+    let kind = match kind.unwrap_or(Type::TEXT) {
+        // The same bytes, and the engine knows numbers alone.
+        Type::OID_ARRAY => Type::INT4_ARRAY,
+        kind => kind,
+    };
     if [Type::TEXT, Type::VARCHAR, Type::BPCHAR, Type::NAME].contains(&kind) {
         let text = std::str::from_utf8(bytes).map_err(|e| errors::coded("ERROR", "22021", e.to_string()))?;
         return Ok(ScalarValue::from(text));
@@ -159,7 +190,10 @@ fn wire_type(field: &FieldRef) -> Option<Type> {
 
 #[cfg(test)]
 mod tests {
-    //! Proves that a decimal number stays what the client sent.
+    //! Proves that a decimal number stays what the client sent, and what an object id is.
+
+    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
 
     use super::*;
 
@@ -170,5 +204,13 @@ mod tests {
         assert_eq!(exact_of(-123_456, 2), ScalarValue::Decimal128(Some(-123_456), 6, 2));
         assert_eq!(exact_of(0, 0), ScalarValue::Decimal128(Some(0), 1, 0));
         assert_eq!(exact(ScalarValue::Decimal128(None, 0, 0)), ScalarValue::Decimal128(None, 38, 0));
+    }
+
+    #[test]
+    fn object_ids_are_told_from_numbers() {
+        let text = "select 1 where a = any($1::oid[]) and b = $2::oid and c = $3::bigint and d = $4";
+        let statement = Parser::parse_sql(&PostgreSqlDialect {}, text).unwrap().remove(0);
+        let ids = object_ids(&statement);
+        assert_eq!(ids, [("$1".to_string(), Type::OID_ARRAY), ("$2".to_string(), Type::OID)]);
     }
 }

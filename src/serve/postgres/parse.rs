@@ -4,7 +4,9 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::{DeclareType, ObjectName, Statement, visit_relations};
+use datafusion::sql::sqlparser::ast::{
+    CopySource, CopyTarget, DeclareType, ObjectName, Statement, visit_relations,
+};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
@@ -12,6 +14,7 @@ use datafusion_postgres::datafusion_pg_catalog::sql::rules::{
     CurrentUserVariableToSessionUserFunctionCall, SqlStatementRewriteRule, StripCallableQualifier,
 };
 
+use super::copy::{self, Options};
 use super::rewrite::{
     drop_array_columns, drop_arrays, drop_correlated, escape_with_backslash, name_functions,
 };
@@ -47,11 +50,12 @@ impl Reading {
         let alone = plain.len() == 1;
         let mut statements = Vec::with_capacity(plain.len());
         for mut statement in plain {
+            let is_copied = copy::ask_for_rows(&mut statement)?;
             if reads_the_lake(&statement) {
                 escape_with_backslash(&mut statement);
                 statements.push(self.harmless.iter().fold(statement, |s, rule| rule.rewrite(s)));
             } else {
-                let changed = name_functions(&mut statement);
+                let changed = name_functions(&mut statement) || is_copied;
                 let written = if alone && !changed { text.to_string() } else { statement.to_string() };
                 for mut statement in self.compatible.parse(&written)? {
                     escape_with_backslash(&mut statement);
@@ -92,6 +96,8 @@ pub(super) enum Kind {
     Rows(Box<Statement>),
     /// A cursor is opened: its name, whether it outlives the transaction, and its query.
     Cursor(String, bool, Box<Statement>),
+    /// The rows of a query are copied to the client.
+    Copy(Options, Box<Statement>),
     /// The session is asked for something, or told.
     Command(Box<Statement>),
     /// Something would be changed.
@@ -131,6 +137,14 @@ pub(super) fn kind(statement: Statement) -> Kind {
         | Statement::UNLISTEN { .. }
         | Statement::Fetch { .. }
         | Statement::Close { .. } => Kind::Command(Box::new(statement)),
+        Statement::Copy {
+            source: CopySource::Query(query),
+            to: true,
+            target: CopyTarget::Stdout,
+            options,
+            legacy_options,
+            ..
+        } => Kind::Copy(Options(options, legacy_options), Box::new(Statement::Query(query))),
         other => Kind::Change(Box::new(other)),
     }
 }
@@ -169,6 +183,7 @@ mod tests {
             match kind(statements.remove(0)) {
                 Kind::Rows(_) => "rows",
                 Kind::Cursor(..) => "cursor",
+                Kind::Copy(..) => "copy",
                 Kind::Command(_) => "command",
                 Kind::Change(_) => "change",
             }
@@ -184,7 +199,9 @@ mod tests {
             "insert into a values (1)",
             "create table a (b int)",
             "drop table a",
-            "copy a to stdout",
+            "copy a to 'x.csv'",
+            "copy a to program 'cat'",
+            "copy a from stdin",
             "delete from a",
             "update a set b = 1",
             "truncate a",
@@ -193,5 +210,9 @@ mod tests {
             assert_eq!(sorted(text), "change", "{text}");
         }
         assert_eq!(sorted("declare c cursor for select 1"), "cursor");
+        for text in ["copy a to stdout", "copy (select 1) to stdout (format csv)", "copy pg_class to stdout"]
+        {
+            assert_eq!(sorted(text), "copy", "{text}");
+        }
     }
 }

@@ -72,6 +72,7 @@ pub(super) fn drop_array_columns(statement: &mut Statement) {
                 let is_field = access_chain.iter().any(|access| matches!(access, AccessExpr::Dot(_)));
                 is_field.then(|| Expr::Value(Value::Null.with_empty_span()))
             }
+            Expr::Function(call) if is_text_of_nothing(call) => Some(null_of(DataType::Text)),
             Expr::Function(call) => {
                 count_as_items(call);
                 None
@@ -111,13 +112,22 @@ fn null_array(parts: &[Ident]) -> Option<Expr> {
         0 => DataType::SmallInt(None),
         _ => DataType::Text,
     };
-    Some(Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(Expr::Value(Value::Null.with_empty_span())),
-        data_type: DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(item), None)),
-        array: false,
-        format: None,
-    })
+    Some(null_of(DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(item), None))))
+}
+
+/// NULL of a type.
+fn null_of(data_type: DataType) -> Expr {
+    let expr = Box::new(Expr::Value(Value::Null.with_empty_span()));
+    Expr::Cast { kind: CastKind::Cast, expr, data_type, array: false, format: None }
+}
+
+/// Whether the items of an array that was dropped are to be joined, which the engine refuses.
+fn is_text_of_nothing(call: &Function) -> bool {
+    let FunctionArguments::List(list) = &call.args else { return false };
+    let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(array))) = list.args.first() else { return false };
+    let array = if let Expr::Cast { expr, .. } = array { expr.as_ref() } else { array };
+    let is_null = matches!(array, Expr::Value(value) if value.value == Value::Null);
+    is_null && last(&call.name).is_some_and(|name| name == "array_to_string")
 }
 
 /// The places in an array that was dropped are as many as its items.
@@ -241,6 +251,11 @@ mod tests {
         assert_eq!(
             rewritten(text, drop_array_columns),
             "SELECT unnest(CAST(NULL AS SMALLINT[])) AS a, unnest(CAST(NULL AS SMALLINT[])) AS b FROM pg_index AS i"
+        );
+        let text = "SELECT pg_catalog.array_to_string(c.relacl, ',') AS a, array_to_string(x, ',') FROM pg_class AS c";
+        assert_eq!(
+            rewritten(text, drop_array_columns),
+            "SELECT CAST(NULL AS TEXT) AS a, array_to_string(x, ',') FROM pg_class AS c"
         );
         let text = "SELECT (f(i.x)).n AS n, (g(true))[1] AS m FROM i WHERE i.y = (i.keys).x";
         assert_eq!(

@@ -1,8 +1,9 @@
 //! What a connection does: it reads, plans and runs statements in a session of its own.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use datafusion::arrow::array::RecordBatch;
@@ -18,13 +19,15 @@ use datafusion_postgres::pgwire::api::{ClientInfo, Type};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use futures::StreamExt;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
+use tokio::time::sleep_until;
 
-use super::catalogue::{Visible, look};
+use super::copy::Form;
 use super::cursor::Cursors;
 use super::parse::{Kind, kind};
 use super::rows::{Batches, fields};
 use super::startup::Entrance;
+use super::system::{Looked, asks_for_known, look};
 use super::{Shared, errors, parameters, settings};
 use crate::error::Error;
 use crate::run::reads_only;
@@ -35,7 +38,12 @@ pub(super) struct Service {
     shared: Arc<Shared>,
     entrance: Arc<Entrance>,
     session: OnceCell<Session>,
+    /// When the time of what is at hand is over.
+    end: watch::Sender<Option<Instant>>,
 }
+
+/// How long a client may take for what is on its way to it when a statement's time is over.
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// The session of one connection.
 pub(super) struct Session {
@@ -43,7 +51,7 @@ pub(super) struct Session {
     pub(super) client: Client,
     /// Its open cursors.
     pub(super) cursors: Cursors,
-    visible: Visible,
+    looked: Looked,
 }
 
 /// A statement that was parsed, and may be run many times.
@@ -53,6 +61,8 @@ pub(super) enum Prepared {
     Rows(Planned),
     /// It opens a cursor: its name, and whether it outlives the transaction.
     Cursor(String, bool, Planned),
+    /// It copies rows to the client.
+    Copy(Form, Planned),
     /// It is about the session.
     Command(Box<Ast>),
 }
@@ -63,6 +73,8 @@ pub(super) struct Planned {
     text: String,
     /// Its plan, with placeholders.
     pub(super) plan: LogicalPlan,
+    /// The placeholders that are object ids.
+    ids: Vec<(String, Type)>,
     /// The publication that it was planned with.
     seen: Option<u64>,
 }
@@ -77,7 +89,31 @@ impl Planned {
 impl Service {
     /// Behind an entrance.
     pub(super) fn new(shared: Arc<Shared>, entrance: Arc<Entrance>) -> Service {
-        Service { shared, entrance, session: OnceCell::new() }
+        Service { shared, entrance, session: OnceCell::new(), end: watch::Sender::new(None) }
+    }
+
+    /// A message has come, and may take as long as a statement.
+    pub(super) fn begun(&self, kept: &HashMap<String, String>) {
+        let bound = self.shared.reader.bound(settings::timeout(kept));
+        self.end.send_replace(bound.map(|bound| Instant::now() + bound));
+    }
+
+    /// Waits until what is at hand should be over for some time: its client does not take what it is sent.
+    pub(super) async fn stalled(&self) {
+        let mut ends = self.end.subscribe();
+        loop {
+            let end = *ends.borrow_and_update();
+            let over = async {
+                match end {
+                    Some(end) => sleep_until((end + GRACE).into()).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                _ = ends.changed() => {}
+                () = over => return,
+            }
+        }
     }
 
     /// The connection's session; it begins with its first statement.
@@ -88,20 +124,22 @@ impl Service {
     async fn begin(&self, kept: &HashMap<String, String>) -> PgWireResult<Session> {
         let role = self.entrance.role().cloned().unwrap_or_else(Users::anyone);
         let client = self.shared.reader.client(&role.layers).await.map_err(errors::own)?;
-        let visible = self.shared.catalogue.install(&client, &role.name).map_err(errors::own)?;
+        let looked = self.shared.catalogue.install(&client, &role.name).map_err(errors::own)?;
         if let Some(path) = kept.get("search_path") {
             settings::search(&client.context, path);
         }
-        Ok(Session { client, cursors: Cursors::default(), visible })
+        Ok(Session { client, cursors: Cursors::default(), looked })
     }
 
     /// The statements of a text, once the session sees what is published now.
     pub(super) async fn statements(&self, session: &Session, text: &str) -> PgWireResult<Vec<Ast>> {
         let read = async {
-            let prepared = self.shared.reader.prepare(&session.client, text).await.map_err(errors::own)?;
+            let prepared = self.shared.reader.prepare(&session.client, text).await;
+            let prepared = prepared.map_err(|error| errors::told(self.within(error.into())))?;
             let text = prepared.as_deref().unwrap_or(text);
-            if text.contains("pg_table_is_visible") {
-                let looked = look(&session.client.context, &session.visible).await;
+            if asks_for_known(text) {
+                let lake = &self.shared.reader.lake;
+                let looked = look(lake, &session.client.context, &session.looked).await;
                 looked.map_err(|error| errors::told(self.refusal(error)))?;
             }
             let statements = self.shared.reading.statements(text);
@@ -114,7 +152,7 @@ impl Service {
     pub(super) async fn plan(&self, session: &Session, statement: Ast) -> Result<LogicalPlan, Refusal> {
         let state = session.client.context.state();
         let planned = state.statement_to_plan(Sentence::Statement(Box::new(statement))).await;
-        let plan = planned.map_err(|error| self.refusal(error))?;
+        let plan = planned.map_err(|error| self.within(self.refusal(error)))?;
         reads_only(&plan).map_err(|error| Cause::ReadOnly.of(error))?;
         Ok(plan)
     }
@@ -128,6 +166,7 @@ impl Service {
         timeout: Option<Duration>,
     ) -> PgWireResult<(SchemaRef, Batches)> {
         let statement = self.shared.reader.statement(Door::Postgres, timeout);
+        self.end.send_replace(statement.end());
         let begun = async {
             let plan = statement.within(plan).await?;
             let schema = plan.schema().inner().clone();
@@ -157,11 +196,13 @@ impl Service {
     /// client was told.
     pub(super) async fn renewed(&self, session: &Session, planned: &Planned) -> PgWireResult<LogicalPlan> {
         let newest = self.shared.reader.newest().await.map_err(errors::own)?;
-        if newest.version == planned.seen && !planned.text.contains("pg_table_is_visible") {
+        if newest.version == planned.seen && !asks_for_known(&planned.text) {
             return Ok(planned.plan.clone());
         }
         let renewed = match self.parsed(session, &planned.text).await? {
-            Some(Prepared::Rows(renewed) | Prepared::Cursor(_, _, renewed)) => renewed,
+            Some(Prepared::Rows(renewed) | Prepared::Cursor(_, _, renewed) | Prepared::Copy(_, renewed)) => {
+                renewed
+            }
             _ => return Err(errors::coded("ERROR", "XX000", "the statement has another meaning now")),
         };
         if renewed.schema().fields() != planned.schema().fields() {
@@ -174,9 +215,9 @@ impl Service {
     pub(super) fn refuse_change(&self, statement: &Ast) -> PgWireError {
         self.shared.reader.statement(Door::Postgres, None).refused();
         if matches!(statement, Ast::Copy { to: true, .. }) {
-            let message = "COPY TO is not supported: `psql --csv` writes the rows of a query as CSV, and \
-                           connectorx asks without it where it is given protocol=\"cursor\"";
-            return errors::coded("ERROR", "0A000", message);
+            let error = Error::invalid("cannot COPY to a file or a program of the server")
+                .hint("COPY … TO STDOUT sends the rows to the client; psql's \\copy writes them to a file of its own");
+            return errors::told(Cause::Denied.of(error));
         }
         let text = statement.to_string();
         let word = text.split_whitespace().next().unwrap_or_default().to_uppercase();
@@ -191,6 +232,12 @@ impl Service {
     /// What an error of the engine means to the client.
     pub(super) fn refusal(&self, error: DataFusionError) -> Refusal {
         Refusal::new(&self.shared.reader.lake, error)
+    }
+
+    /// A refusal as the client may hear it.
+    fn within(&self, refusal: Refusal) -> Refusal {
+        let role = self.entrance.role().cloned().unwrap_or_else(Users::anyone);
+        refusal.within(&self.shared.reader.lake, &role.layers)
     }
 
     /// The one statement of a text; none if there is none in it.
@@ -210,6 +257,9 @@ impl Service {
             Kind::Cursor(name, outlives, query) => {
                 Prepared::Cursor(name, outlives, self.planned(session, text, *query, seen).await?)
             }
+            Kind::Copy(options, query) => {
+                Prepared::Copy(options.form()?, self.planned(session, text, *query, seen).await?)
+            }
             Kind::Command(statement) => Prepared::Command(statement),
             Kind::Change(statement) => return Err(self.refuse_change(&statement)),
         }))
@@ -222,8 +272,9 @@ impl Service {
         statement: Ast,
         seen: Option<u64>,
     ) -> PgWireResult<Planned> {
+        let ids = parameters::object_ids(&statement);
         match self.plan(session, statement).await {
-            Ok(plan) => Ok(Planned { text: text.into(), plan, seen }),
+            Ok(plan) => Ok(Planned { text: text.into(), plan, ids, seen }),
             Err(refusal) => {
                 self.shared.reader.statement(Door::Postgres, None).refused();
                 Err(errors::told(refusal))
@@ -251,8 +302,9 @@ impl QueryParser for Service {
 
     fn get_parameter_types(&self, statement: &Prepared) -> PgWireResult<Vec<Type>> {
         match statement {
-            Prepared::Rows(planned) | Prepared::Cursor(_, _, planned) => {
-                parameters::types(&planned.plan).map_err(|error| errors::told(self.refusal(error)))
+            Prepared::Rows(planned) | Prepared::Cursor(_, _, planned) | Prepared::Copy(_, planned) => {
+                parameters::types(&planned.plan, &planned.ids)
+                    .map_err(|error| errors::told(self.refusal(error)))
             }
             Prepared::Command(_) => Ok(Vec::new()),
         }
@@ -265,7 +317,7 @@ impl QueryParser for Service {
     ) -> PgWireResult<Vec<FieldInfo>> {
         let schema = match statement {
             Prepared::Rows(planned) => planned.schema().clone(),
-            Prepared::Cursor(..) => return Ok(Vec::new()),
+            Prepared::Cursor(..) | Prepared::Copy(..) => return Ok(Vec::new()),
             Prepared::Command(command) => match (command.as_ref(), self.session.get()) {
                 (Ast::Fetch { name, .. }, Some(session)) => session.cursors.get(&name.value)?.schema.clone(),
                 (Ast::ShowVariable { variable }, _) => {

@@ -20,8 +20,9 @@ pub(super) const SERVER_VERSION: &str = concat!("16.6 (lake ", env!("CARGO_PKG_V
 pub(super) const DEFAULT_SCHEMA: &str = "gold";
 
 /// What SHOW tells where nothing was set.
-const DEFAULTS: [(&str, &str); 27] = [
+pub(super) const DEFAULTS: [(&str, &str); 30] = [
     ("application_name", ""),
+    ("block_size", "8192"),
     ("bytea_output", "hex"),
     ("client_encoding", "UTF8"),
     ("client_min_messages", "notice"),
@@ -36,7 +37,9 @@ const DEFAULTS: [(&str, &str); 27] = [
     ("lc_collate", "C"),
     ("lc_ctype", "C"),
     ("lock_timeout", "0"),
+    ("max_function_args", "100"),
     ("max_identifier_length", "63"),
+    ("max_index_keys", "32"),
     ("search_path", DEFAULT_SCHEMA),
     ("server_encoding", "UTF8"),
     ("server_version", SERVER_VERSION),
