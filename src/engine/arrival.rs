@@ -49,7 +49,10 @@ pub(super) struct Arrivals {
 
 impl Arrivals {
     /// The rows of a table, or those in the files of these names.
-    pub(super) async fn of(table: &Table, files: Option<&BTreeSet<String>>) -> crate::error::Result<Provider> {
+    pub(super) async fn of(
+        table: &Table,
+        files: Option<&BTreeSet<String>>,
+    ) -> crate::error::Result<Provider> {
         let rows = match files {
             Some(files) => table.provider_of(files).await?,
             None => table.provider().await?,
@@ -203,10 +206,11 @@ struct Head {
 
 impl Run {
     fn start(schema: &SchemaRef, plans: Vec<Arc<dyn ExecutionPlan>>, context: Arc<TaskContext>) -> Run {
-        let files = stream::iter(plans).map(move |plan| match plan.properties().partitioning.partition_count() {
-            1 => plan.execute(0, context.clone()),
-            count => internal_err!("a file of {count} partitions"),
-        });
+        let files =
+            stream::iter(plans).map(move |plan| match plan.properties().partitioning.partition_count() {
+                1 => plan.execute(0, context.clone()),
+                count => internal_err!("a file of {count} partitions"),
+            });
         let rows = RecordBatchStreamAdapter::new(schema.clone(), files.try_flatten());
         Run { rows: spawn_buffered(Box::pin(rows), AHEAD), head: None, last: None }
     }

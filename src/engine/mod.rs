@@ -136,7 +136,8 @@ impl Engine {
         let mut state = self.state.clone();
         if self.holds_groups_of(rows) {
             let rules = rules::rules_with_streamed_windows();
-            state = SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rules(rules).build();
+            state =
+                SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rules(rules).build();
         }
         let session = self.session_in(state, config, runtime, catalogue);
         session.register_catalog(NEW, transition.new.clone());

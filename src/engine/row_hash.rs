@@ -6,6 +6,7 @@ use datafusion::arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, Decimal128Array, Int32Array, Int64Array, PrimitiveArray,
     StringViewArray, StringViewBuilder, TimestampMicrosecondArray,
 };
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, TimeUnit};
 use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
@@ -46,7 +47,8 @@ impl ScalarUDFImpl for RowHash {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = args.number_rows;
-        let arrays = args.args.iter().map(|value| value.to_array(rows)).collect::<Result<Vec<_>>>()?;
+        let arrays =
+            args.args.iter().map(|value| viewed(value.to_array(rows)?)).collect::<Result<Vec<_>>>()?;
         let columns = arrays.iter().map(Values::of).collect::<Result<Vec<_>>>()?;
         let (hasher, mut bytes) = (SipHasher13::new(), Vec::new());
         let hashes = (0..rows).map(|row| {
@@ -63,12 +65,21 @@ fn is_hashed(given: &DataType) -> bool {
     matches!(
         given,
         DataType::Utf8View
+            | DataType::Utf8
             | DataType::Int32
             | DataType::Int64
             | DataType::Decimal128(..)
             | DataType::Timestamp(TimeUnit::Microsecond, _)
             | DataType::Null
     )
+}
+
+/// The array, texts as views.
+fn viewed(array: ArrayRef) -> Result<ArrayRef> {
+    match array.data_type() {
+        DataType::Utf8 => Ok(cast(&array, &DataType::Utf8View)?),
+        _ => Ok(array),
+    }
 }
 
 /// The values of a column.

@@ -111,7 +111,8 @@ mod tests {
             Some("   ".into()),
             None,
         ];
-        let expected = [Some(long), Some(long), Some(long), Some("SHORT"), Some("SHORT"), Some(&long[..11]), None, None];
+        let expected =
+            [Some(long), Some(long), Some(long), Some("SHORT"), Some("SHORT"), Some(&long[..11]), None, None];
         let texts: ArrayRef = Arc::new(StringViewArray::from_iter(texts));
         let found = normalised(&texts, wording).unwrap();
         assert_eq!(found.as_string_view().iter().collect::<Vec<_>>(), expected);

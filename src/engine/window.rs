@@ -12,7 +12,9 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::WindowFrameBound;
 use datafusion::physical_expr::window::{StandardWindowExpr, WindowExpr};
-use datafusion::physical_expr::{Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr};
+use datafusion::physical_expr::{
+    Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr,
+};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
@@ -117,7 +119,12 @@ struct StreamedWindowExec {
 }
 
 impl StreamedWindowExec {
-    fn new(input: Arc<dyn ExecutionPlan>, windows: Vec<Window>, order: LexOrdering, schema: SchemaRef) -> Self {
+    fn new(
+        input: Arc<dyn ExecutionPlan>,
+        windows: Vec<Window>,
+        order: LexOrdering,
+        schema: SchemaRef,
+    ) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new_with_orderings(schema, [order.clone()]),
             Partitioning::UnknownPartitioning(1),
@@ -227,7 +234,8 @@ impl Groups {
 
     /// The column of the window for the next rows.
     fn next(&mut self, batch: &RecordBatch) -> Result<ArrayRef> {
-        let keys = self.window.partition_by.iter().map(|key| key.evaluate(batch)?.into_array(batch.num_rows()));
+        let keys =
+            self.window.partition_by.iter().map(|key| key.evaluate(batch)?.into_array(batch.num_rows()));
         self.of_rows.clear();
         self.values.intern(&keys.collect::<Result<Vec<_>>>()?, &mut self.of_rows)?;
         let known = self.numbers.len();
@@ -244,7 +252,9 @@ impl Groups {
                 let values = value.evaluate(batch)?.into_array(batch.num_rows())?;
                 let values = values.as_primitive::<Int64Type>();
                 // From the last row to the first, so that the first one of a new group stays.
-                for (row, group) in self.of_rows.iter().enumerate().rev().filter(|(_, group)| **group >= known) {
+                for (row, group) in
+                    self.of_rows.iter().enumerate().rev().filter(|(_, group)| **group >= known)
+                {
                     self.numbers[*group] = values.value(row);
                 }
                 Arc::new(self.of_rows.iter().map(|group| self.numbers[*group]).collect::<Int64Array>())

@@ -95,7 +95,8 @@ impl Query {
             // What was parsed has tokens.
             let tokens = Tokenizer::new(&GenericDialect {}, &self.sql).tokenize().unwrap_or_default();
             // The debug form keeps a quote inside a text apart from the one that ends it.
-            let words = tokens.iter().filter(|t| !matches!(t, Token::Whitespace(_))).map(|t| format!("{t:?}"));
+            let words =
+                tokens.iter().filter(|t| !matches!(t, Token::Whitespace(_))).map(|t| format!("{t:?}"));
             words.collect::<Vec<_>>().join(" ")
         })
     }

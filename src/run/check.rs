@@ -54,7 +54,10 @@ pub async fn check(lake: &Lake) -> Result<Checked> {
     }
     let tables = jobs().filter(|job| job.writes != Writes::Nothing);
     parallel::all(lake, tables.map(|job| check_job(lake, &session, job)))?;
-    parallel::all(lake, project.contracts.values().map(|contract| check_judgement(lake, &session, contract)))?;
+    parallel::all(
+        lake,
+        project.contracts.values().map(|contract| check_judgement(lake, &session, contract)),
+    )?;
     let queries = project.audits.values().chain(project.analyses.values());
     parallel::all(lake, queries.map(|query| plan(&session, query)))?;
     Ok(Checked {

@@ -332,7 +332,7 @@ fn a_reader_that_leaves_the_shell_is_no_error() {
 #[cfg(target_os = "linux")]
 mod terminal {
     use std::io::{Read, Write};
-    use std::process::{Child, ChildStdin, Stdio};
+    use std::process::{Child, ChildStdin, ExitStatus, Stdio};
     use std::sync::mpsc::{Receiver, channel};
     use std::time::{Duration, Instant};
 
@@ -390,9 +390,9 @@ mod terminal {
             }
         }
 
-        /// Waits until the shell has ended, and tells whether it did so well.
-        pub fn has_ended_well(mut self) -> bool {
-            self.child.wait().unwrap().success()
+        /// Waits until the shell has ended.
+        pub fn end(mut self) -> ExitStatus {
+            self.child.wait().unwrap()
         }
     }
 }
@@ -421,7 +421,8 @@ fn a_person_goes_on_after_errors_and_stopped_statements() {
     terminal.wait_for("stopped");
     terminal.wait_for("lake> ");
     terminal.press("\\q\r");
-    assert!(terminal.has_ended_well());
+    let ended = terminal.end();
+    assert!(ended.success(), "{ended}");
     let history = std::fs::read_to_string(fresh.path().join("state/lake/shell_history")).unwrap();
     assert!(history.contains("select 41\\n+ 1 as answer;\n"), "{history}");
 }
