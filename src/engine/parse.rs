@@ -7,18 +7,21 @@ const SCALE: usize = 4;
 
 /// An integer, also written with a fraction of zeros (`6.0`); blanks around it do not matter.
 pub(super) fn integer(text: &str) -> Option<i64> {
-    let (negative, whole, fraction) = parts(text)?;
+    let Parts { negative, whole, fraction } = parts(text)?;
     if fraction.is_some_and(|digits| digits.is_empty() || digits.iter().any(|b| *b != b'0')) {
         return None;
     }
     // The magnitude of the least integer is one more than that of the greatest.
     let magnitude = digits(whole)?;
-    if negative { 0_i64.checked_sub_unsigned(magnitude) } else { 0_i64.checked_add_unsigned(magnitude) }
+    match negative {
+        true => 0_i64.checked_sub_unsigned(magnitude),
+        false => 0_i64.checked_add_unsigned(magnitude),
+    }
 }
 
 /// A number with at most four decimals, in ten-thousandths; it must fit `DECIMAL(18,4)`.
 pub(super) fn decimal(text: &str) -> Option<i128> {
-    let (negative, whole, fraction) = parts(text)?;
+    let Parts { negative, whole, fraction } = parts(text)?;
     let places = match fraction {
         None => 0,
         Some(digits) if (1..=SCALE).contains(&digits.len()) => digits.len(),
@@ -30,8 +33,16 @@ pub(super) fn decimal(text: &str) -> Option<i128> {
     (scaled < 10_i128.pow(18)).then_some(if negative { -scaled } else { scaled })
 }
 
-/// A number's sign, the digits before its point, and those behind it if it has one.
-fn parts(text: &str) -> Option<(bool, &[u8], Option<&[u8]>)> {
+/// What a number is written of.
+struct Parts<'a> {
+    negative: bool,
+    /// What stands before the point.
+    whole: &'a [u8],
+    /// What stands behind the point, if there is one.
+    fraction: Option<&'a [u8]>,
+}
+
+fn parts(text: &str) -> Option<Parts<'_>> {
     let text = text.trim().as_bytes();
     let negative = text.first() == Some(&b'-');
     let unsigned = if negative || text.first() == Some(&b'+') { &text[1..] } else { text };
@@ -39,7 +50,7 @@ fn parts(text: &str) -> Option<(bool, &[u8], Option<&[u8]>)> {
         Some(point) => (&unsigned[..point], Some(&unsigned[point + 1..])),
         None => (unsigned, None),
     };
-    (!whole.is_empty()).then_some((negative, whole, fraction))
+    (!whole.is_empty()).then_some(Parts { negative, whole, fraction })
 }
 
 /// The value of decimal digits; none for anything else, and for more than fits.

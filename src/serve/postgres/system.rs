@@ -116,7 +116,7 @@ impl System {
         let known = self.looked.read().unwrap_or_else(PoisonError::into_inner);
         let (places, texts): (Vec<_>, Vec<_>) = known.descriptions.iter().unzip();
         let numbers = |of: fn(&(i32, i32)) -> i32| -> ArrayRef {
-            Arc::new(Int32Array::from_iter_values(places.iter().map(|place| of(place))))
+            Arc::new(Int32Array::from_iter_values(places.iter().map(&of)))
         };
         let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
         let columns = [
