@@ -59,7 +59,7 @@ pub struct ShellArgs {
 }
 
 /// So many operators may stand in a chain. The engine goes down one step with each of them.
-const DEEPEST: usize = 20_000;
+const DEEPEST: usize = 10_000;
 
 /// The stack of the thread that plans statements, in which the longest chain has its place.
 const STACK_BYTES: usize = 64 << 20;
