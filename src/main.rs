@@ -2,7 +2,7 @@
 
 mod cli;
 
-use std::io::Write;
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -19,22 +19,11 @@ fn use_small_pages() {
     }
 }
 
-/// Ends the process at once. What was given up, such as a query that nothing stops, may still be at work: at an ordinary
-/// end, C libraries would take away from under it what it works with, and the process could end by a crash.
-fn leave(code: u8) -> ! {
-    // Where nobody takes what is left, nothing can be done about it.
-    let _ = std::io::stdout().flush();
-    // Sound: the call takes a number and does not come back.
-    #[cfg(unix)]
-    unsafe {
-        libc::_exit(i32::from(code))
-    }
-    #[cfg(not(unix))]
-    std::process::exit(i32::from(code))
-}
-
-fn main() {
+fn main() -> ExitCode {
     use_small_pages();
     let cli = cli::Cli::parse();
-    leave(cli.run().map_or_else(|error| cli::report(&error), |()| 0))
+    match cli.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => cli::report(&error),
+    }
 }

@@ -1,6 +1,7 @@
 //! Events and errors on standard error, as lines for people or as JSON, one object a line.
 
 use std::io::Write;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::SecondsFormat;
@@ -53,14 +54,14 @@ fn directives(log: &Log) -> String {
 }
 
 /// Prints an error to standard error and gives the exit code of its kind; a closed pipe is no error.
-pub fn report(error: &Error) -> u8 {
+pub fn report(error: &Error) -> ExitCode {
     if error.kind() == Kind::ClosedPipe {
-        return 0;
+        return ExitCode::SUCCESS;
     }
     let text = if JSON.load(Ordering::Relaxed) { as_event(error) } else { as_lines(error) };
     // Where nobody listens, the exit code still says it.
     let _ = std::io::stderr().write_all(text.as_bytes());
-    error.kind().exit_code()
+    ExitCode::from(error.kind().exit_code())
 }
 
 fn as_lines(error: &Error) -> String {

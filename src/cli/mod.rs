@@ -41,6 +41,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use lake::clock::SystemClock;
 use lake::config::{Config, LogFormat};
+use lake::engine::STACK_BYTES;
 use lake::error::{Error, Result};
 use lake::project::Project;
 use lake::run::{Lake, Observer};
@@ -237,7 +238,7 @@ enum Bars {
 }
 
 /// Opens the lake of the project that the options name and runs `command` in it.
-fn in_lake<F>(global: &Global, bars: Bars, command: impl FnOnce(Lake) -> F) -> Result<()>
+fn in_lake<F>(global: &Global, bars: Bars, command: impl FnOnce(Lake) -> F + Send) -> Result<()>
 where
     F: Future<Output = Result<()>>,
 {
@@ -249,7 +250,7 @@ fn in_lake_with<F>(
     global: &Global,
     own: &[(&'static str, String)],
     bars: Bars,
-    command: impl FnOnce(Lake) -> F,
+    command: impl FnOnce(Lake) -> F + Send,
 ) -> Result<()>
 where
     F: Future<Output = Result<()>>,
@@ -267,14 +268,20 @@ where
     lake::table::register_cloud_stores();
     let lake = Lake::open(project, Arc::new(SystemClock), observer)?;
     let runtime = runtime(threads)?;
-    let ended = runtime.block_on(command(lake));
+    let ended = on_deep_stack(|| runtime.block_on(command(lake)))?;
     // What an interrupted run was at, such as a fit, is not waited for.
     runtime.shutdown_background();
     ended
 }
 
-/// The stack of a thread: the planner goes a kilobyte deeper with each condition of a chain such as `a = 1 or a = 2`.
-const STACK_BYTES: usize = 32 << 20;
+/// What some work gives, done on a thread that can plan the deepest statement.
+fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work);
+        let thread = thread.map_err(|e| Error::unavailable(format!("cannot start a thread: {e}")))?;
+        Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
 
 /// The asynchronous runtime of the process.
 fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {

@@ -22,6 +22,7 @@ use datafusion::physical_plan::stream::{RecordBatchReceiverStreamBuilder, Record
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::{StreamExt, TryStreamExt, stream};
 
+use crate::contract::TableName;
 use crate::error::Error;
 use crate::table::Table;
 
@@ -41,6 +42,7 @@ type Place = (i64, i64);
 
 /// A table in the order of arrival.
 pub(super) struct Arrivals {
+    name: TableName,
     /// The table in any order.
     rows: Provider,
     /// Its files in runs: within a run each file begins behind the end of the one before it.
@@ -74,7 +76,7 @@ impl Arrivals {
                 }
             }
         }
-        Ok(Arc::new(Arrivals { rows, runs }))
+        Ok(Arc::new(Arrivals { name: table.name().clone(), rows, runs }))
     }
 }
 
@@ -101,11 +103,13 @@ impl TableProvider for Arrivals {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let plan = self.rows.scan(session, projection, filters, limit).await?;
-        let schema = plan.schema();
+        let schema = match projection {
+            Some(columns) => Arc::new(self.schema().project(columns)?),
+            None => self.schema(),
+        };
         // Who does not see the order does not ask for it.
         if self.runs.is_empty() || ORDER.iter().any(|name| schema.index_of(name).is_err()) {
-            return Ok(plan);
+            return self.rows.scan(session, projection, filters, limit).await;
         }
         let mut runs = Vec::new();
         for files in &self.runs {
@@ -117,13 +121,15 @@ impl TableProvider for Arrivals {
         }
         let by = |name: &str| Ok(PhysicalSortExpr::new_default(col(name, &schema)?));
         let order = LexOrdering::new(ORDER.iter().map(|name| by(name)).collect::<Result<Vec<_>>>()?);
-        let merged: Arc<dyn PartitionStream> = Arc::new(Merged { schema: schema.clone(), runs });
+        let merged: Arc<dyn PartitionStream> =
+            Arc::new(Merged { name: self.name.clone(), schema: schema.clone(), runs });
         Ok(Arc::new(StreamingTableExec::try_new(schema, vec![merged], None, order, false, limit)?))
     }
 }
 
 /// The rows of all runs, merged.
 struct Merged {
+    name: TableName,
     schema: SchemaRef,
     /// The plans of each run's files, in order; each file is one partition.
     runs: Vec<Vec<Arc<dyn ExecutionPlan>>>,
@@ -141,7 +147,16 @@ impl PartitionStream for Merged {
     }
 
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let runs = self.runs.iter().map(|plans| Run::start(&self.schema, plans.clone(), context.clone()));
+        let runs = self.runs.iter().map(|plans| {
+            let files = stream::iter(plans.clone());
+            let context = context.clone();
+            let files = files.map(move |plan| match plan.properties().partitioning.partition_count() {
+                1 => plan.execute(0, context.clone()),
+                count => internal_err!("a file of {count} partitions"),
+            });
+            let rows = RecordBatchStreamAdapter::new(self.schema.clone(), files.try_flatten());
+            Run::of(&self.name, spawn_buffered(Box::pin(rows), AHEAD))
+        });
         let mut runs: Vec<Run> = runs.collect();
         let mut builder = RecordBatchReceiverStreamBuilder::new(self.schema.clone(), 1);
         let (sender, schema) = (builder.tx(), self.schema.clone());
@@ -191,6 +206,7 @@ async fn next(runs: &mut [Run]) -> Result<Option<RecordBatch>> {
 
 /// Files that are read one after the other.
 struct Run {
+    name: TableName,
     rows: SendableRecordBatchStream,
     /// What has been read and not been taken.
     head: Option<Head>,
@@ -205,14 +221,8 @@ struct Head {
 }
 
 impl Run {
-    fn start(schema: &SchemaRef, plans: Vec<Arc<dyn ExecutionPlan>>, context: Arc<TaskContext>) -> Run {
-        let files =
-            stream::iter(plans).map(move |plan| match plan.properties().partitioning.partition_count() {
-                1 => plan.execute(0, context.clone()),
-                count => internal_err!("a file of {count} partitions"),
-            });
-        let rows = RecordBatchStreamAdapter::new(schema.clone(), files.try_flatten());
-        Run { rows: spawn_buffered(Box::pin(rows), AHEAD), head: None, last: None }
+    fn of(name: &TableName, rows: SendableRecordBatchStream) -> Run {
+        Run { name: name.clone(), rows, head: None, last: None }
     }
 
     /// Reads the next batch if nothing is left of the one before.
@@ -223,7 +233,7 @@ impl Run {
             for row in 0..head.batch.num_rows() {
                 let place = Some(head.place(row));
                 if place.cmp(&self.last) != Ordering::Greater {
-                    return Err(out_of_order());
+                    return Err(out_of_order(&self.name));
                 }
                 self.last = place;
             }
@@ -269,11 +279,64 @@ impl Head {
     }
 }
 
-fn out_of_order() -> DataFusionError {
-    let error = Error::data("rows of bronze do not lie in the order in which they came");
-    DataFusionError::External(Box::new(
-        error
-            .detail("another program has written to the table")
-            .hint("`lake optimize` with the name of the table puts them in order"),
-    ))
+fn out_of_order(name: &TableName) -> DataFusionError {
+    let error = Error::data(format!("rows of `{name}` do not lie in the order in which they came"));
+    let error = error.detail("another program has written to the table");
+    let order = ORDER.join(",");
+    let hint = format!("`lake optimize {name} --sort-by {order}` puts them in order");
+    DataFusionError::External(Box::new(error.hint(hint)))
+}
+
+#[cfg(test)]
+mod tests {
+    //! Proves that runs are merged in the order of arrival, and that rows out of it are told of.
+
+    use datafusion::arrow::array::ArrayRef;
+
+    use super::*;
+
+    /// A run of batches, each of which has rows of these places.
+    fn run(batches: &[&[Place]]) -> Run {
+        let batches = batches.iter().map(|places| {
+            let column = |of: fn(&Place) -> i64| -> ArrayRef {
+                Arc::new(places.iter().map(of).collect::<Int64Array>())
+            };
+            let columns = [(ORDER[0], column(|place| place.0)), (ORDER[1], column(|place| place.1))];
+            RecordBatch::try_from_iter(columns).unwrap()
+        });
+        let batches: Vec<Result<RecordBatch>> = batches.map(Ok).collect();
+        let schema = batches[0].as_ref().unwrap().schema();
+        let name = TableName::parse("bronze.lines").unwrap();
+        Run::of(&name, Box::pin(RecordBatchStreamAdapter::new(schema, stream::iter(batches))))
+    }
+
+    /// The places of merged runs, batch by batch.
+    async fn merged(mut runs: Vec<Run>) -> Result<Vec<Vec<Place>>> {
+        let mut all = Vec::new();
+        while let Some(batch) = next(&mut runs).await? {
+            let head = Head::of(batch)?;
+            all.push((0..head.batch.num_rows()).map(|row| head.place(row)).collect());
+        }
+        Ok(all)
+    }
+
+    #[tokio::test]
+    async fn rows_come_in_their_order_in_as_few_pieces_as_they_lie_in() {
+        let one = run(&[&[(1, 1), (1, 2), (1, 5)], &[], &[(3, 1)]]);
+        let other = run(&[&[(1, 3), (1, 4)], &[(2, 9), (4, 1)]]);
+        let expected: [&[Place]; 6] =
+            [&[(1, 1), (1, 2)], &[(1, 3), (1, 4)], &[(1, 5)], &[(2, 9)], &[(3, 1)], &[(4, 1)]];
+        assert_eq!(merged(vec![other, one]).await.unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn rows_out_of_order_are_an_error() {
+        for batches in [&[&[(1, 2), (1, 1)][..]][..], &[&[(2, 1)], &[(1, 9)]], &[&[(1, 1)], &[(1, 1)]]] {
+            let error = crate::error::Error::from(merged(vec![run(batches)]).await.unwrap_err());
+            assert_eq!(error.message(), "rows of `bronze.lines` do not lie in the order in which they came");
+            assert!(
+                error.hints()[0].contains("lake optimize bronze.lines --sort-by _ingest_seq,_source_line")
+            );
+        }
+    }
 }

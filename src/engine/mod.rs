@@ -1,6 +1,7 @@
 //! The query engine: the one place where sessions are made, and the names they resolve. Never writes.
 
 mod arrival;
+mod bounds;
 mod catalogue;
 mod functions;
 mod mapping;
@@ -27,6 +28,7 @@ use sysinfo::{MemoryRefreshKind, System};
 use crate::config::{MemoryLimit, Settings, memory_limit};
 use crate::error::Result;
 use crate::job::{LAST, NEW, OLD};
+pub use bounds::{STACK_BYTES, check_depth};
 pub use catalogue::{CATALOG, Catalogue};
 pub use functions::VERSION as FUNCTIONS_VERSION;
 pub use mapping::mapping_table;
@@ -85,28 +87,18 @@ impl Engine {
 
     /// A session that sees the names of `catalogue`.
     pub fn session(&self, catalogue: Arc<Catalogue>) -> SessionContext {
-        self.session_of(self.state.config().clone(), catalogue)
+        Engine::session_of(self.builder(), catalogue)
     }
 
-    fn session_of(&self, config: SessionConfig, catalogue: Arc<Catalogue>) -> SessionContext {
-        let runtime = self.state.runtime_env().clone();
-        self.session_in(self.state.clone(), config, runtime, catalogue)
+    /// What a session is made of that sees nothing yet.
+    fn builder(&self) -> SessionStateBuilder {
+        let names = Arc::new(MemoryCatalogProviderList::new());
+        SessionStateBuilder::new_from_existing(self.state.clone()).with_catalog_list(names)
     }
 
-    fn session_in(
-        &self,
-        state: SessionState,
-        config: SessionConfig,
-        runtime: Arc<RuntimeEnv>,
-        names: Arc<dyn CatalogProvider>,
-    ) -> SessionContext {
-        let state = SessionStateBuilder::new_from_existing(state)
-            .with_config(config)
-            .with_runtime_env(runtime)
-            .with_catalog_list(Arc::new(MemoryCatalogProviderList::new()))
-            .build();
+    fn session_of(builder: SessionStateBuilder, names: Arc<dyn CatalogProvider>) -> SessionContext {
         #[expect(clippy::disallowed_methods, reason = "the one session factory")]
-        let session = SessionContext::new_with_state(state);
+        let session = SessionContext::new_with_state(builder.build());
         session.register_catalog(CATALOG, names);
         session
     }
@@ -116,7 +108,7 @@ impl Engine {
         let shared = self.state.runtime_env();
         let memory = Arc::new(Share::new(bytes, shared.memory_pool.clone()));
         let runtime = RuntimeEnvBuilder::from_runtime_env(shared).with_memory_pool(memory).build_arc()?;
-        Ok(self.session_in(self.state.clone(), self.state.config().clone(), runtime, names))
+        Ok(Engine::session_of(self.builder().with_runtime_env(runtime), names))
     }
 
     /// A session of a job that reads so many rows: beside the names of `catalogue`, those that mean what is
@@ -132,14 +124,11 @@ impl Engine {
             config = config.with_target_partitions(1);
             config.options_mut().optimizer.max_passes = 1;
         }
-        let runtime = self.state.runtime_env().clone();
-        let mut state = self.state.clone();
+        let mut builder = self.builder().with_config(config);
         if self.holds_groups_of(rows) {
-            let rules = rules::rules_with_streamed_windows();
-            state =
-                SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rules(rules).build();
+            builder = builder.with_physical_optimizer_rules(rules::rules_with_streamed_windows());
         }
-        let session = self.session_in(state, config, runtime, catalogue);
+        let session = Engine::session_of(builder, catalogue);
         session.register_catalog(NEW, transition.new.clone());
         session.register_catalog(OLD, transition.old.clone());
         session.register_catalog(LAST, transition.last.clone());

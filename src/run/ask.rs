@@ -18,7 +18,7 @@ use datafusion::sql::resolve::resolve_table_references;
 use super::as_of::day_of;
 use super::{Lake, Past, Published};
 use crate::contract::{Layer, TableName};
-use crate::engine::{Asked, At, Catalogue, history, versions};
+use crate::engine::{Asked, At, Catalogue, check_depth, history, versions};
 use crate::error::{Error, Result};
 use crate::table::Table;
 
@@ -74,7 +74,9 @@ impl Lake {
 
     /// What SQL does not know, put into words that it does: earlier versions of tables and their histories become
     /// names of `catalogue`. None where a statement needs nothing of the kind.
+    /// A statement that is deeper than the engine can follow is an error.
     pub async fn translate(&self, catalogue: &Catalogue, statement: &str) -> Result<Option<String>> {
+        check_depth(statement)?;
         if let Some(name) = history(statement) {
             let name = name?;
             let alias = format!("{}@history", name.table);

@@ -197,11 +197,7 @@ impl Lake {
         self.store.check_format().await?;
         if let Some(name) = name {
             check_columns(&self.contract_of(name)?, sort_by)?;
-            if sort_by.is_some() && name.layer == Layer::Bronze {
-                return Err(Error::invalid(format!("`{name}` stays in the order in which its rows came"))
-                    .detail("silver reads it in that order, without sorting it")
-                    .hint("leave out `--sort-by`"));
-            }
+            check_order(&self.contract_of(name)?, sort_by)?;
         }
         let _lock = self.store.lock(&run.id)?;
         let publications = Publications::open(&self.store).await?;
@@ -311,6 +307,17 @@ impl Lake {
         });
         Ok(past.collect())
     }
+}
+
+/// A table of bronze stays in the order of its key: silver reads it in that order, without sorting it.
+fn check_order(contract: &Contract, sort_by: Option<&str>) -> Result<()> {
+    let is_key = |names: &str| names.split(',').map(str::trim).eq(contract.key.iter().map(String::as_str));
+    if contract.name.layer != Layer::Bronze || sort_by.is_none_or(is_key) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("`{}` stays in the order in which its rows came", contract.name))
+        .detail("silver reads it in that order, without sorting it")
+        .hint("leave out `--sort-by`"))
 }
 
 /// Each of the names joined by commas is a column of the table.

@@ -1,7 +1,6 @@
 //! Doors to the published tables for other programs: the PostgreSQL wire protocol, Arrow Flight SQL, and HTTP for
 //! health and metrics. They never write; behind each stands the same [`Reader`].
 
-mod bounds;
 mod flight;
 mod http;
 mod listen;

@@ -7,13 +7,11 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
+use crate::engine::STACK_BYTES;
 use crate::error::{Error, Result};
 
 /// How many items of an answer are made before the client has taken the first of them.
 const AHEAD: usize = 2;
-
-/// The stack of a thread: the planner goes a kilobyte deeper with each condition of a chain such as `a = 1 or a = 2`.
-const STACK_BYTES: usize = 32 << 20;
 
 /// Threads for queries.
 pub struct Workers(Option<Runtime>);

@@ -314,6 +314,10 @@ fn a_statement_may_be_deep_and_not_bottomless() {
     let (err, code) = refusal(&fresh, &[], &sum(100_000));
     assert!(err.starts_with("error: the statement is a chain of more than 10000 operators\n"), "{err}");
     assert_eq!(code, 2);
+    // A question on the command line is bounded alike.
+    let asked = |terms: usize| fresh.command(&["sql", "--format", "csv", sum(terms).trim_end_matches(';')]);
+    assert_eq!(said(&asked(4_000)).0, "n\n4001\n");
+    assert_eq!(asked(20_000).status.code(), Some(2));
 }
 
 #[test]
@@ -349,7 +353,8 @@ mod terminal {
     impl Terminal {
         /// A shell that keeps its history in the project's folder; none where no terminal can be made.
         pub fn open(fresh: &Fresh) -> Option<Terminal> {
-            let shell = format!("{} shell", env!("CARGO_BIN_EXE_lake"));
+            // Between `script` and the program stands no shell that a signal would end.
+            let shell = format!("exec {} shell", env!("CARGO_BIN_EXE_lake"));
             let mut script = super::command(fresh, "script");
             script.args(["-qec", &shell, "/dev/null"]).env("TERM", "xterm");
             script.env("XDG_STATE_HOME", fresh.path().join("state")).env("HOME", fresh.path());

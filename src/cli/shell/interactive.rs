@@ -102,10 +102,15 @@ fn prompt(shell: &Shell<'_>, is_first: bool) -> String {
 fn listen(interrupt: Arc<Notify>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::unavailable(format!("cannot listen for Ctrl-C: {e}")))?;
+    let mut pressed = Box::pin(tokio::signal::ctrl_c());
+    // It is heard from here on: while the editor reads a line it hears the signal itself, and leaves it to who heard it
+    // before.
+    let _ = runtime.block_on(async { futures::poll!(pressed.as_mut()) });
     std::thread::spawn(move || {
         runtime.block_on(async {
-            while tokio::signal::ctrl_c().await.is_ok() {
+            while pressed.as_mut().await.is_ok() {
                 interrupt.notify_waiters();
+                pressed.set(tokio::signal::ctrl_c());
             }
         });
     });

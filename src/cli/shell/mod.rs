@@ -27,7 +27,7 @@ use tokio::sync::Notify;
 use self::meta::Command;
 use self::place::{Origin, located, place_at};
 use self::results::Results;
-use self::split::{Piece, longest_chain, pieces};
+use self::split::{Piece, pieces};
 use super::sql::Format;
 use super::{names, print};
 
@@ -58,23 +58,8 @@ pub struct ShellArgs {
     pub format: Format,
 }
 
-/// So many operators may stand in a chain. The engine goes down one step with each of them.
-const DEEPEST: usize = 10_000;
-
-/// The stack of the thread that plans statements, in which the longest chain has its place.
-const STACK_BYTES: usize = 64 << 20;
-
-/// Does what is asked, on a thread that can follow deep statements.
-pub async fn shell(lake: Lake, args: ShellArgs) -> Result<()> {
-    let runtime = tokio::runtime::Handle::current();
-    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-    let thread = thread.spawn(move || runtime.block_on(obey(lake, args)));
-    let thread = thread.map_err(|e| Error::unavailable(format!("cannot start a thread: {e}")))?;
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
 /// Does what is asked, up to its end or to the first error that nobody sees happen.
-async fn obey(lake: Lake, args: ShellArgs) -> Result<()> {
+pub async fn shell(lake: Lake, args: ShellArgs) -> Result<()> {
     let mut shell = Shell::open(&lake, args.as_of, args.format).await?;
     match (args.command, args.file) {
         (Some(text), _) => shell.run(&text, &Origin::Typed, &[]).await?,
@@ -182,10 +167,6 @@ impl<'a> Shell<'a> {
 
     /// Does a statement; says what it did unless that can be seen.
     async fn answer(&mut self, text: &str) -> Result<Option<String>> {
-        if longest_chain(text) > DEEPEST {
-            return Err(Error::invalid(format!("the statement is a chain of more than {DEEPEST} operators"))
-                .hint("write values as a list, as in `a in (1, 2)`, or join a table of them"));
-        }
         let plan = self.session.plan(text).await?;
         guard::check(self.lake, &self.session.catalogue, &plan)?;
         let change = guard::change(&plan);

@@ -76,41 +76,6 @@ impl<'a> Iterator for Pieces<'a> {
     }
 }
 
-/// The words behind which an expression, a set of rows or a join goes on.
-const JOINING: [&str; 13] = [
-    "and",
-    "or",
-    "is",
-    "in",
-    "like",
-    "ilike",
-    "between",
-    "collate",
-    "zone",
-    "union",
-    "except",
-    "intersect",
-    "join",
-];
-
-/// How many operators a statement has between two commas, at most: so deep is the longest of its chains, if not less.
-pub fn longest_chain(statement: &str) -> usize {
-    let (mut rest, mut chain, mut longest) = (statement, 0, 0);
-    while !rest.is_empty() {
-        let (token, after) = rest.split_at(lexeme(rest).unwrap_or(rest.len()));
-        rest = after;
-        let is_comment = token.starts_with("--") || token.starts_with("/*");
-        match token.as_bytes()[0] {
-            b',' | b';' => chain = 0,
-            first if b"+-*/%|&^=<>!~:[".contains(&first) && !is_comment => chain += 1,
-            _ if JOINING.iter().any(|word| token.eq_ignore_ascii_case(word)) => chain += 1,
-            _ => {}
-        }
-        longest = longest.max(chain);
-    }
-    longest
-}
-
 /// The bytes of what a text begins with, read as the SQL tokenizer reads it; what it is if it does not end.
 fn lexeme(text: &str) -> Result<usize, &'static str> {
     let bytes = text.as_bytes();
@@ -263,18 +228,6 @@ mod tests {
         );
         assert_eq!(cut("select\n\\d;"), [Piece::Statement("select\n\\d")]);
         assert_eq!(cut("\\"), [Piece::Command("")]);
-    }
-
-    #[test]
-    fn operators_are_counted_between_commas() {
-        for (statement, longest) in [
-            ("select 1 + 2 - 3, a is null or b", 2),
-            ("select a::int from b join c on d = e -- + + + +", 4),
-            ("select 'a or b or c', \"a-b\", /* - - */ -1", 1),
-            ("select é from ü where ö in (-1, -2, -3) and true", 2),
-        ] {
-            assert_eq!(longest_chain(statement), longest, "{statement}");
-        }
     }
 
     #[test]

@@ -10,8 +10,12 @@ use crate::error::{Error, Result};
 /// So many operators may stand between two commas.
 const MOST: usize = 10_000;
 
+/// The stack of a thread that plans statements: the planner goes down some kilobytes with each operator of a chain, and
+/// the longest one has its place.
+pub const STACK_BYTES: usize = 32 << 20;
+
 /// An error if a statement is a longer chain than the engine can follow.
-pub(super) fn check(statement: &str) -> Result<()> {
+pub fn check_depth(statement: &str) -> Result<()> {
     // Each operator has something beside it.
     if statement.len() < 2 * MOST {
         return Ok(());
@@ -84,11 +88,11 @@ mod tests {
     fn chains_are_bounded_and_lists_are_not() {
         let many = |part: &str| part.repeat(MOST + 1);
         for chain in ["1 or ", "1 + ", "1 * ", "1 = ", "1::int ", "select 1 union all "] {
-            let error = check(&format!("select {}", many(chain))).unwrap_err();
+            let error = check_depth(&format!("select {}", many(chain))).unwrap_err();
             assert!(error.message().starts_with("the statement is a chain of more than 10000"), "{chain}");
         }
         for list in ["-1, ", "'a or b' ", "(1 + 2), ", "select 1 + 2; "] {
-            check(&format!("select {}", many(list))).unwrap();
+            check_depth(&format!("select {}", many(list))).unwrap();
         }
     }
 }
