@@ -1,5 +1,6 @@
 //! The conversation with a person at a terminal: an error ends a statement, never the shell.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use lake::error::{Error, Kind, Result};
@@ -102,18 +103,20 @@ fn prompt(shell: &Shell<'_>, is_first: bool) -> String {
 fn listen(interrupt: Arc<Notify>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::unavailable(format!("cannot listen for Ctrl-C: {e}")))?;
-    let mut pressed = Box::pin(tokio::signal::ctrl_c());
-    // It is heard from here on: while the editor reads a line it hears the signal itself, and leaves it to who heard it
-    // before.
-    let _ = runtime.block_on(async { futures::poll!(pressed.as_mut()) });
+    let (sender, listens) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         runtime.block_on(async {
+            let mut pressed = pin!(tokio::signal::ctrl_c());
+            let _ = futures::poll!(pressed.as_mut());
+            let _ = sender.send(());
             while pressed.as_mut().await.is_ok() {
                 interrupt.notify_waiters();
                 pressed.set(tokio::signal::ctrl_c());
             }
         });
     });
+    // While the editor reads a line it hears the signal itself, and leaves it to who heard it before.
+    let _ = listens.recv();
     Ok(())
 }
 
