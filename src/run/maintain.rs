@@ -196,8 +196,9 @@ impl Lake {
         let _listening = self.stop.listen();
         self.store.check_format().await?;
         if let Some(name) = name {
-            check_columns(&self.contract_of(name)?, sort_by)?;
-            check_order(&self.contract_of(name)?, sort_by)?;
+            let contract = self.contract_of(name)?;
+            check_columns(&contract, sort_by)?;
+            check_order(&contract, sort_by)?;
         }
         let _lock = self.store.lock(&run.id)?;
         let publications = Publications::open(&self.store).await?;

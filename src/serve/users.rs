@@ -140,7 +140,8 @@ impl Users {
     pub fn add(&self, name: &str, password: &str, layers: Option<&BTreeSet<Layer>>) -> Result<()> {
         check_name(name)?;
         if password.is_empty() {
-            return Err(Error::invalid("the password is empty"));
+            return Err(Error::invalid("the password is empty")
+                .hint("type one at a terminal, or write one to standard input with `--password-stdin`"));
         }
         let mut text = text_of(&self.path)?;
         if read(&self.path)?.users.contains_key(name) {

@@ -622,4 +622,15 @@ async fn tools_find_what_they_look_for() {
     let columns = texts(&client, columns).await;
     let shown: Vec<Option<&str>> = columns.iter().flatten().map(Option::as_deref).collect();
     assert_eq!(shown, [Some("country"), Some("text"), Some("orders"), Some("bigint")]);
+    // The drivers of Java ask for descriptions so, and for columns that are not there.
+    let described = "select null, null, d.description from pg_catalog.pg_class c join pg_catalog.pg_description d \
+                     on d.objoid = c.oid and d.objsubid = 0 and d.classoid = 'pg_class'::regclass \
+                     where c.relname = 'country_sales'";
+    let described = texts(&client, described).await;
+    assert!(described[0][2].as_deref().is_some_and(|text| text.contains("country")), "{described:?}");
+    // asyncpg looks the types of lists up; the name of a type is a text.
+    let element =
+        "select typelem, typelem::regtype::text as name from pg_catalog.pg_type where typname = '_int8'";
+    let element = client.query_one(element, &[]).await.unwrap();
+    assert_eq!((element.get::<_, u32>(0), element.get::<_, &str>(1)), (20, "20"));
 }

@@ -16,7 +16,7 @@ use datafusion_postgres::datafusion_pg_catalog::sql::rules::{
 
 use super::copy::{self, Options};
 use super::rewrite::{
-    drop_array_columns, drop_arrays, drop_correlated, escape_with_backslash, name_functions,
+    drop_absent_columns, drop_arrays, drop_correlated, escape_with_backslash, resolve_names,
 };
 
 /// A reader of statements.
@@ -55,13 +55,13 @@ impl Reading {
                 escape_with_backslash(&mut statement);
                 statements.push(self.harmless.iter().fold(statement, |s, rule| rule.rewrite(s)));
             } else {
-                let changed = name_functions(&mut statement) || is_copied;
+                let changed = resolve_names(&mut statement) || is_copied;
                 let written = if alone && !changed { text.to_string() } else { statement.to_string() };
                 for mut statement in self.compatible.parse(&written)? {
                     escape_with_backslash(&mut statement);
                     drop_correlated(&mut statement);
                     drop_arrays(&mut statement);
-                    drop_array_columns(&mut statement);
+                    drop_absent_columns(&mut statement);
                     statements.push(statement);
                 }
             }

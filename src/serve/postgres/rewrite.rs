@@ -8,6 +8,8 @@ use datafusion::sql::sqlparser::ast::{
     VisitMut, Visitor, VisitorMut, visit_expressions_mut,
 };
 
+use super::system::CLASS;
+
 /// `like 'a/_%' escape '/'` with the one escape character that the engine knows.
 pub(super) fn escape_with_backslash(statement: &mut Statement) {
     let _ = visit_expressions_mut(statement, |expression| {
@@ -35,7 +37,7 @@ pub(super) fn drop_correlated(statement: &mut Statement) {
         if let Expr::Subquery(query) = expression
             && is_correlated(query)
         {
-            *expression = Expr::Value(Value::Null.with_empty_span());
+            *expression = null();
         }
         ControlFlow::<()>::Continue(())
     });
@@ -48,29 +50,47 @@ pub(super) fn drop_arrays(statement: &mut Statement) {
             && matches!(call.args, FunctionArguments::Subquery(_))
             && last(&call.name).is_some_and(|name| name == "array")
         {
-            *expression = Expr::Value(Value::Null.with_empty_span());
+            *expression = null();
         }
         ControlFlow::<()>::Continue(())
     });
 }
 
-/// Columns of the catalogue that are arrays in PostgreSQL, and texts or missing in the library's: those of numbers, and
-/// those of texts. They tell of indexes, constraints, privileges and options, and there are none.
-const ARRAYS: [&[&str]; 2] = [
+/// Columns of the catalogue that the library's has as texts or not at all: arrays of numbers, arrays of texts, numbers,
+/// texts. They tell of indexes, constraints, privileges and options, and there are none.
+const ABSENT: [&[&str]; 4] = [
     &["confkey", "conkey", "indclass", "indcollation", "indkey", "indoption"],
-    &["attacl", "attoptions", "datacl", "defaclacl", "nspacl", "relacl", "reloptions", "setconfig"],
+    &[
+        "attacl",
+        "attoptions",
+        "datacl",
+        "defaclacl",
+        "lomacl",
+        "nspacl",
+        "paracl",
+        "proacl",
+        "relacl",
+        "reloptions",
+        "setconfig",
+        "spcacl",
+        "spcoptions",
+        "typacl",
+    ],
+    &["tableoid"],
+    &["colliculocale"],
 ];
 
-/// Columns that are arrays in PostgreSQL become NULL of that type, and so do places and fields of what is in them. Only
-/// indexes and constraints are asked for fields.
-pub(super) fn drop_array_columns(statement: &mut Statement) {
+/// Such columns become NULL of their type, and so do places and fields of what is in them. Only indexes and constraints
+/// are asked for fields.
+pub(super) fn drop_absent_columns(statement: &mut Statement) {
     let _ = VisitMut::visit(statement, &mut Named);
     let _ = visit_expressions_mut(statement, |expression| {
         let dropped = match expression {
-            Expr::CompoundIdentifier(parts) => null_array(parts),
+            Expr::CompoundIdentifier(parts) => null_column(parts),
+            Expr::Identifier(name) => null_column(std::slice::from_ref(name)),
             Expr::CompoundFieldAccess { access_chain, .. } => {
                 let is_field = access_chain.iter().any(|access| matches!(access, AccessExpr::Dot(_)));
-                is_field.then(|| Expr::Value(Value::Null.with_empty_span()))
+                is_field.then(null)
             }
             Expr::Function(call) if is_text_of_nothing(call) => Some(null_of(DataType::Text)),
             Expr::Function(call) => {
@@ -86,18 +106,28 @@ pub(super) fn drop_array_columns(statement: &mut Statement) {
     });
 }
 
-/// Such a column keeps its name where it is selected by it.
+/// Such a column keeps its name where it is selected by it. NULLs without names get some: the engine wants different
+/// ones.
 struct Named;
 
 impl VisitorMut for Named {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        for item in &mut select.projection {
-            if let SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) = item
-                && let Some(expr) = null_array(parts)
-                && let Some(alias) = parts.last().cloned()
-            {
+        for (place, item) in select.projection.iter_mut().enumerate() {
+            let named = match item {
+                SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => {
+                    null_column(parts).zip(parts.last().cloned())
+                }
+                SelectItem::UnnamedExpr(Expr::Identifier(name)) => {
+                    null_column(std::slice::from_ref(name)).zip(Some(name.clone()))
+                }
+                SelectItem::UnnamedExpr(Expr::Value(value)) if value.value == Value::Null => {
+                    Some((null(), Ident::with_quote('"', format!("?column?{place}"))))
+                }
+                _ => None,
+            };
+            if let Some((expr, alias)) = named {
                 *item = SelectItem::ExprWithAlias { expr, alias };
             }
         }
@@ -105,20 +135,25 @@ impl VisitorMut for Named {
     }
 }
 
-/// NULL as an array, where a name is that of such a column.
-fn null_array(parts: &[Ident]) -> Option<Expr> {
+/// NULL, where a name is that of such a column.
+fn null_column(parts: &[Ident]) -> Option<Expr> {
     let name = parts.last()?.value.to_lowercase();
-    let item = match ARRAYS.iter().position(|names| names.contains(&name.as_str()))? {
-        0 => DataType::SmallInt(None),
+    let list = |item| DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(item), None));
+    Some(null_of(match ABSENT.iter().position(|names| names.contains(&name.as_str()))? {
+        0 => list(DataType::SmallInt(None)),
+        1 => list(DataType::Text),
+        2 => DataType::Int(None),
         _ => DataType::Text,
-    };
-    Some(null_of(DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(item), None))))
+    }))
 }
 
 /// NULL of a type.
 fn null_of(data_type: DataType) -> Expr {
-    let expr = Box::new(Expr::Value(Value::Null.with_empty_span()));
-    Expr::Cast { kind: CastKind::Cast, expr, data_type, array: false, format: None }
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(null()), data_type, array: false, format: None }
+}
+
+fn null() -> Expr {
+    Expr::Value(Value::Null.with_empty_span())
 }
 
 /// Whether the items of an array that was dropped are to be joined, which the engine refuses.
@@ -141,23 +176,31 @@ fn count_as_items(call: &mut Function) {
     }
 }
 
-/// `'pg_catalog.array_in'::regproc` becomes the function's name, which is what the catalogue holds in its place. Gives
-/// whether there was such a cast.
-pub(super) fn name_functions(statement: &mut Statement) -> bool {
+/// `'pg_catalog.array_in'::regproc` becomes the function's name, which is what the catalogue holds in its place, and
+/// `'pg_class'::regclass` the number by which it says what is described. Gives whether there was such a cast.
+pub(super) fn resolve_names(statement: &mut Statement) -> bool {
     let mut changed = false;
     let _ = visit_expressions_mut(statement, |expression| {
         if let Expr::Cast { expr, data_type, .. } = expression
-            && data_type.to_string().eq_ignore_ascii_case("regproc")
             && let Expr::Value(value) = expr.as_ref()
             && let Value::SingleQuotedString(name) = &value.value
+            && let Some(resolved) = resolved(name, data_type)
         {
-            let name = name.rsplit('.').next().unwrap_or(name).to_string();
-            *expression = Expr::Value(Value::SingleQuotedString(name).with_empty_span());
+            *expression = Expr::Value(resolved.with_empty_span());
             changed = true;
         }
         ControlFlow::<()>::Continue(())
     });
     changed
+}
+
+fn resolved(name: &str, data_type: &DataType) -> Option<Value> {
+    let name = name.rsplit('.').next().unwrap_or(name);
+    match data_type.to_string().to_lowercase().trim_start_matches("pg_catalog.") {
+        "regproc" => Some(Value::SingleQuotedString(name.into())),
+        "regclass" if name == "pg_class" => Some(Value::Number(CLASS.to_string(), false)),
+        _ => None,
+    }
 }
 
 /// Whether a query names a table that it does not read itself.
@@ -232,34 +275,47 @@ mod tests {
 
     #[test]
     fn functions_are_named_and_arrays_of_subqueries_dropped() {
-        let named = |statement: &mut Statement| assert!(name_functions(statement));
+        let named = |statement: &mut Statement| assert!(resolve_names(statement));
         let text = "SELECT typinput = 'pg_catalog.array_in'::regproc FROM pg_type";
         assert_eq!(rewritten(text, named), "SELECT typinput = 'array_in' FROM pg_type");
+        for text in ["SELECT 'pg_class'::regclass", "SELECT 'pg_catalog.pg_class'::pg_catalog.regclass"] {
+            assert_eq!(rewritten(text, named), "SELECT 1259");
+        }
         let text = "SELECT ARRAY(SELECT b.c FROM b WHERE b.d = a.e) AS f, ARRAY[1] FROM a";
         assert_eq!(rewritten(text, drop_arrays), "SELECT NULL AS f, ARRAY[1] FROM a");
     }
 
     #[test]
-    fn array_columns_are_null_under_their_names() {
+    fn absent_columns_are_null_under_their_names() {
         let text = "SELECT i.indkey, c.relacl AS a FROM pg_index AS i, pg_class AS c WHERE 1 = ANY(i.indkey)";
         assert_eq!(
-            rewritten(text, drop_array_columns),
+            rewritten(text, drop_absent_columns),
             "SELECT CAST(NULL AS SMALLINT[]) AS indkey, CAST(NULL AS TEXT[]) AS a FROM pg_index AS i, pg_class AS c \
              WHERE 1 = ANY(CAST(NULL AS SMALLINT[]))"
         );
+        let text = "SELECT array_to_string(setconfig, ',') AS a, spcacl FROM c WHERE c.tableoid = d";
+        assert_eq!(
+            rewritten(text, drop_absent_columns),
+            "SELECT CAST(NULL AS TEXT) AS a, CAST(NULL AS TEXT[]) AS spcacl FROM c WHERE CAST(NULL AS INT) = d"
+        );
+        let text = "SELECT NULL, NULL, NULL AS a";
+        assert_eq!(
+            rewritten(text, drop_absent_columns),
+            "SELECT NULL AS \"?column?0\", NULL AS \"?column?1\", NULL AS a"
+        );
         let text = "SELECT unnest(i.indkey) AS a, generate_subscripts(i.indkey, 1) AS b FROM pg_index AS i";
         assert_eq!(
-            rewritten(text, drop_array_columns),
+            rewritten(text, drop_absent_columns),
             "SELECT unnest(CAST(NULL AS SMALLINT[])) AS a, unnest(CAST(NULL AS SMALLINT[])) AS b FROM pg_index AS i"
         );
         let text = "SELECT pg_catalog.array_to_string(c.relacl, ',') AS a, array_to_string(x, ',') FROM pg_class AS c";
         assert_eq!(
-            rewritten(text, drop_array_columns),
+            rewritten(text, drop_absent_columns),
             "SELECT CAST(NULL AS TEXT) AS a, array_to_string(x, ',') FROM pg_class AS c"
         );
         let text = "SELECT (f(i.x)).n AS n, (g(true))[1] AS m FROM i WHERE i.y = (i.keys).x";
         assert_eq!(
-            rewritten(text, drop_array_columns),
+            rewritten(text, drop_absent_columns),
             "SELECT NULL AS n, (g(true))[1] AS m FROM i WHERE i.y = NULL"
         );
     }

@@ -7,7 +7,7 @@ use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::arrow::error::ArrowError;
-use datafusion_postgres::arrow_pg::datatypes::arrow_schema_to_pg_fields;
+use datafusion_postgres::arrow_pg::datatypes::{PG_OID_ALIAS_KEY, arrow_schema_to_pg_fields};
 use datafusion_postgres::arrow_pg::encoder::{Encoder, encode_value};
 use datafusion_postgres::pgwire::api::portal::Format;
 use datafusion_postgres::pgwire::api::results::{DataRowEncoder, FieldInfo, QueryResponse};
@@ -64,16 +64,16 @@ pub(super) fn fields(
     Ok(shown.fields().iter().zip(fields).map(modified).collect())
 }
 
-/// The columns as they are shown: each of a type that has a form.
+/// The columns as they are shown: each of a type that has a form. What is no number is no object id, though a cast keeps
+/// what was said of its argument.
 fn shown(schema: &Schema) -> Schema {
     let shown = |field: &FieldRef| -> FieldRef {
-        match form(field.data_type()) {
-            None => field.clone(),
-            Some(data_type) => {
-                let shown = Field::new(field.name(), data_type, field.is_nullable());
-                Arc::new(shown.with_metadata(field.metadata().clone()))
-            }
+        let data_type = form(field.data_type()).unwrap_or_else(|| field.data_type().clone());
+        let mut metadata = field.metadata().clone();
+        if data_type != DataType::Int32 {
+            metadata.remove(PG_OID_ALIAS_KEY);
         }
+        Arc::new(Field::new(field.name(), data_type, field.is_nullable()).with_metadata(metadata))
     };
     Schema::new(schema.fields().iter().map(shown).collect::<Vec<_>>())
 }

@@ -180,7 +180,7 @@ fn empty(name: &str) -> EngineResult<Option<Arc<dyn TableProvider>>> {
 }
 
 /// The id of `pg_class`, as the catalogues that the library ships tell it.
-const CLASS: i32 = 1259;
+pub(super) const CLASS: i32 = 1259;
 
 /// Rows of some columns; the others are NULL.
 fn of_columns<const N: usize>(
