@@ -1,8 +1,7 @@
 -- What is known of each customer's habits, in one row: the input of segments.
 --
 -- Figures are those of gold.rfm where it has them; nothing dated on or after its
--- as_of is read. Days and months come from the invoices, codes and hours from the
--- lines.
+-- as_of is read. Days, months and hours come from the invoices, codes from the lines.
 --
 -- Months are numbered x = 0 … n - 1 from that of the first purchase. Deviation and
 -- slope of the spend y are made of exact sums, to which months without spend add
@@ -21,16 +20,6 @@ seen_invoices as (
     inner join silver.invoices as invoices
         on customers.customer_id = invoices.customer_id
         and invoices.invoice_date < customers.as_of
-),
-
-seen_sales as (
-    select
-        lines.*
-    from gold.rfm as customers
-    inner join silver.transactions as lines
-        on customers.customer_id = lines.customer_id
-        and lines.invoice_date < customers.as_of
-    where lines.kind = 'sale' and lines.line_class = 'product'
 ),
 
 customer_days as (
@@ -133,26 +122,53 @@ returners as (
     group by customer_id
 ),
 
-bought_products as (
-    select distinct
-        customer_id,
-        stock_code
-    from seen_sales
+-- Products are counted on: to the number of the table as it was come those that no
+-- earlier line of the customer has. The join stands small table first: it is the one
+-- that is held in memory.
+new_products as (
+    select
+        sales.customer_id,
+        1 as products
+    from (
+        select distinct
+            lines.customer_id,
+            lines.stock_code
+        from gold.rfm as customers
+        inner join new.silver.transactions as lines
+            on customers.customer_id = lines.customer_id
+            and lines.invoice_date < customers.as_of
+        where lines.kind = 'sale' and lines.line_class = 'product'
+    ) as sales
+    left anti join old.silver.transactions as known
+        on sales.customer_id = known.customer_id
+        and sales.stock_code = known.stock_code
+        and known.kind = 'sale'
 ),
 
 choosers as (
     select
         customer_id as chooser_id,
-        count(*) as distinct_products
-    from bought_products
+        sum(products) as distinct_products
+    from (
+        select
+            customer_id,
+            distinct_products as products
+        from old.gold.customer_features
+        union all
+        select
+            customer_id,
+            products
+        from new_products
+    ) as parts
     group by customer_id
 ),
 
 orders as (
     select
         customer_id,
-        min(invoiced_at) as ordered_at
-    from seen_sales
+        min(first_sold_at) as ordered_at
+    from seen_invoices
+    where product_lines > 0
     group by customer_id, invoice_no
 ),
 

@@ -1,6 +1,6 @@
 -- Every invoice with its lines added up, by day, customer and country.
 --
--- Sums and a maximum only: those of the new lines are added to those of the lines
+-- Sums and extremes only: those of the new lines are added to those of the lines
 -- before.
 --
 -- writes: full
@@ -26,7 +26,9 @@ new_invoices as (
             and not (kind in ('sale', 'return') and line_class = 'product')
         ) as other_charges,
         sum(line_amount) filter (where kind = 'adjustment') as adjustments,
-        max(hour) as last_hour
+        max(hour) as last_hour,
+        min(invoiced_at) filter (where kind = 'sale' and line_class = 'product')
+            as first_sold_at
     from new.silver.transactions
     group by invoice_no, invoice_date, customer_id, country, kind
 ),
@@ -49,6 +51,7 @@ select
     cast(coalesce(sum(returns_amount), 0) as decimal(28, 4)) as returns_amount,
     cast(coalesce(sum(other_charges), 0) as decimal(28, 4)) as other_charges,
     cast(coalesce(sum(adjustments), 0) as decimal(28, 4)) as adjustments,
-    cast(max(last_hour) as int) as last_hour
+    cast(max(last_hour) as int) as last_hour,
+    min(first_sold_at) as first_sold_at
 from all_invoices
 group by invoice_no, invoice_date, customer_id, country, kind

@@ -1,6 +1,14 @@
 -- The repeats of an earlier line, as received, with the line that was kept.
 --
 -- writes: append
+with
+source_files as (
+    select
+        _ingest_seq as seq_of_file,
+        min(_source_file) as name_of_file
+    from new.bronze.online_retail
+    group by _ingest_seq
+)
 select
     invoice_no_raw as invoice_no,
     stock_code_raw as stock_code,
@@ -17,7 +25,9 @@ select
     _ingest_run_id as _ingest_run_id,
     _ingested_at as _ingested_at,
     _rescued as _rescued,
-    kept_source_file as kept_source_file,
+    coalesce(known_source_file, source_files.name_of_file) as kept_source_file,
     kept_source_line as kept_source_line
-from silver.transactions_judged
-where fate = 'duplicate'
+from source_files
+right join silver.transactions_judged as lines
+    on source_files.seq_of_file = lines.first_seq
+where lines.fate = 'duplicate'

@@ -11,33 +11,6 @@
 --
 -- writes: nothing
 with
--- The class of each distinct stock code: the first pattern that matches it.
-code_classes as (
-    select
-        codes.stock_code as code,
-        first_value(classes.line_class order by classes.priority, classes.pattern)
-            as line_class
-    from (
-        select distinct normalise_code(stock_code) as stock_code
-        from (
-            select distinct stock_code
-            from new.bronze.online_retail
-        ) as spellings
-    ) as codes
-    inner join silver.stock_code_classes as classes
-        on regexp_like(codes.stock_code, classes.pattern)
-    group by codes.stock_code
-),
-
--- One name a spelling; an empty name stands for a country that is not known.
-country_names as (
-    select
-        spelling,
-        min(nullif(country, '')) as name
-    from silver.country_names
-    group by spelling
-),
-
 -- `place` is file and line in one number, in the order of arrival; 2^40 lines fit
 -- in a file.
 parsed_lines as (
@@ -89,7 +62,6 @@ known_lines as (
     from (
         select distinct
             value_hash as known_hash,
-            hash_text(value_hash) as new_hash,
             coalesce(cast(invoiced_at as date), make_date(9999, 12, 31)) as new_day
         from identified_lines
         where value_hash is not null
@@ -111,7 +83,7 @@ known_lines as (
         from old.silver.transactions_rejected
         where _row_hash is not null
     ) as known
-        on new_lines.new_hash = known._row_hash and new_lines.new_day = known.day
+        on new_lines.known_hash = known._row_hash and new_lines.new_day = known.day
 ),
 
 -- The joins stand small table first: it is the one that is held in memory, and the
@@ -140,39 +112,16 @@ repeating_lines as (
     from compared_lines
 ),
 
-source_files as (
+priced_lines as (
     select
-        _ingest_seq as seq_of_file,
-        min(_source_file) as name_of_file
-    from new.bronze.online_retail
-    group by _ingest_seq
-),
-
-classified_lines as (
-    select
-        repeating_lines.*,
-        code_classes.line_class as line_class
-    from code_classes
-    right join repeating_lines
-        on code_classes.code = repeating_lines.code_of_stock
-),
-
-placed_lines as (
-    select
-        classified_lines.*,
-        case
-            when country_names.spelling is not null then country_names.name
-            else country_given
-        end as country_name,
+        *,
         try_cast(pieces * price as decimal(18, 4)) as line_amount,
         case
             when starts_with(code_of_invoice, 'C') then 'return'
             when starts_with(code_of_invoice, 'A') then 'adjustment'
             else 'sale'
         end as kind
-    from country_names
-    right join classified_lines
-        on country_names.spelling = classified_lines.country_given
+    from repeating_lines
 ),
 
 judged_lines as (
@@ -187,7 +136,7 @@ judged_lines as (
             and (price > 0 or (price < 0 and kind = 'adjustment'))
             and (pieces > 0 or kind <> 'sale')
             and (pieces < 0 or kind <> 'return') as is_valid
-    from placed_lines
+    from priced_lines
 ),
 
 parted_lines as (
@@ -287,7 +236,7 @@ select
     _ingest_run_id,
     _ingested_at,
     _rescued,
-    hash_text(value_hash) as _row_hash,
+    value_hash as _row_hash,
     code_of_invoice as invoice_no,
     cast(line_no as bigint) as line_no,
     code_of_stock as stock_code,
@@ -301,13 +250,11 @@ select
     cast(date_part('isodow', cast(invoiced_at as date)) as int) as iso_weekday,
     customer as customer_id,
     case when customer is null then 'guest' else 'registered' end as customer_type,
-    cast(country_name as text) as country,
+    country_given,
     kind,
-    coalesce(line_class, 'other') as line_class,
-    coalesce(known_source_file, source_files.name_of_file) as kept_source_file,
+    known_source_file,
     coalesce(known_source_line, first_place % 1099511627776) as kept_source_line,
+    first_place / 1099511627776 as first_seq,
     failed_rules,
     failed_rules[1] as first_rule
-from source_files
-right join explained_lines
-    on source_files.seq_of_file = explained_lines.first_place / 1099511627776
+from explained_lines

@@ -22,32 +22,35 @@ pub(super) fn all() -> Vec<ScalarUDF> {
     let of_text = |name, returns, call| of(DataType::Utf8View, name, returns, call);
     vec![
         of_text("parse_integer", DataType::Int64, |texts| {
-            let values = texts.as_string_view().iter().map(|text| text.and_then(parse::integer));
-            Ok(Arc::new(values.collect::<Int64Array>()))
+            Ok(Arc::new(read_each(texts, parse::integer).collect::<Int64Array>()))
         }),
         of_text("parse_decimal", DataType::Decimal128(18, 4), |texts| {
-            let values = texts.as_string_view().iter().map(|text| text.and_then(parse::decimal));
-            Ok(Arc::new(values.collect::<Decimal128Array>().with_precision_and_scale(18, 4)?))
+            let values = read_each(texts, parse::decimal).collect::<Decimal128Array>();
+            Ok(Arc::new(values.with_precision_and_scale(18, 4)?))
         }),
-        of_text("parse_instant", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), instants),
+        of_text("parse_instant", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), |texts| {
+            let values = read_each(texts, parse::instant).collect::<TimestampMicrosecondArray>();
+            Ok(Arc::new(values.with_timezone("UTC")))
+        }),
         of_text("normalise_code", DataType::Utf8View, |texts| text::normalised(texts, text::code)),
         of_text("normalise_wording", DataType::Utf8View, |texts| text::normalised(texts, text::wording)),
-        of(DataType::Decimal128(38, 0), "hash_text", DataType::Utf8View, row_hash::texts),
         ScalarUDF::from(row_hash::RowHash::new()),
         ScalarUDF::from(MatchLastInFirstOut::new()),
     ]
 }
 
-/// Each text's instant; texts often repeat the one before.
-fn instants(texts: &ArrayRef) -> Result<ArrayRef> {
+/// What `read` makes of each text; texts often repeat the one before.
+fn read_each<'a, T: Copy + 'a>(
+    texts: &'a ArrayRef,
+    read: fn(&str) -> Option<T>,
+) -> impl Iterator<Item = Option<T>> + 'a {
     let mut last = (None, None);
-    let values = texts.as_string_view().iter().map(|text| {
+    texts.as_string_view().iter().map(move |text| {
         if text != last.0 {
-            last = (text, text.and_then(parse::instant));
+            last = (text, text.and_then(read));
         }
         last.1
-    });
-    Ok(Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone("UTC")))
+    })
 }
 
 /// What a function does with an array of the type that it takes.

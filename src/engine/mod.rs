@@ -6,6 +6,7 @@ mod catalogue;
 mod functions;
 mod mapping;
 mod matching;
+mod merge;
 mod nested;
 mod parse;
 mod row_hash;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, Decimal128Array, Int32Array, Int64Array, PrimitiveArray,
-    StringViewArray, StringViewBuilder, TimestampMicrosecondArray,
+    StringViewArray, TimestampMicrosecondArray,
 };
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 use siphasher::sip128::SipHasher13;
@@ -133,16 +133,4 @@ fn write<T: ArrowPrimitiveType, const N: usize>(
     if values.is_valid(row) {
         bytes.extend_from_slice(&as_bytes(values.value(row)));
     }
-}
-
-/// Hashes as texts of 32 hexadecimal digits.
-pub(super) fn texts(hashes: &ArrayRef) -> Result<ArrayRef> {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let hashes = hashes.as_primitive::<Decimal128Type>();
-    let mut texts = StringViewBuilder::with_capacity(hashes.len());
-    for hash in hashes {
-        let digits = hash.map(|hash| std::array::from_fn(|i| DIGITS[(hash >> (124 - 4 * i)) as usize & 15]));
-        texts.append_option(digits.as_ref().and_then(|digits: &[u8; 32]| std::str::from_utf8(digits).ok()));
-    }
-    Ok(Arc::new(texts.finish()))
 }

@@ -11,6 +11,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 
+use super::merge::MergedInBatches;
 use super::window::StreamedWindows;
 
 /// A rule as the planner holds it.
@@ -28,7 +29,8 @@ pub fn rules() -> Vec<Rule> {
 /// The same, and windows over rows that come in their order are not sorted.
 pub fn rules_with_streamed_windows() -> Vec<Rule> {
     let streamed: Rule = Arc::new(StreamedWindows);
-    [streamed].into_iter().chain(rules()).collect()
+    let merged: Rule = Arc::new(MergedInBatches);
+    [streamed].into_iter().chain(rules()).chain([merged]).collect()
 }
 
 /// Limits go down to where rows come from, except in plans with a scan that answers from the log of a table alone: it

@@ -39,18 +39,23 @@ fn upper(text: &str) -> Cow<'_, str> {
 }
 
 /// Each text as `normal` makes it, which takes nothing but a part of the text or makes a new one; NULL where nothing
-/// is left.
+/// is left. Texts often repeat the one before.
 pub(super) fn normalised(texts: &ArrayRef, normal: impl Fn(&str) -> Cow<'_, str>) -> Result<ArrayRef> {
     let texts = texts.as_string_view();
     let own = texts.data_buffers().len() as u32;
     let (mut rewritten, mut views) = (Vec::new(), Vec::with_capacity(texts.len()));
+    let mut last = (0, 0);
     for (row, view) in texts.views().iter().enumerate() {
         if texts.is_null(row) {
             views.push(0);
             continue;
         }
+        if *view == last.0 {
+            views.push(last.1);
+            continue;
+        }
         let text = texts.value(row);
-        views.push(match normal(text) {
+        let made = match normal(text) {
             Cow::Borrowed(part) if part.len() == text.len() => *view,
             Cow::Borrowed(part) => {
                 let start = part.as_ptr() as usize - text.as_ptr() as usize;
@@ -64,7 +69,9 @@ pub(super) fn normalised(texts: &ArrayRef, normal: impl Fn(&str) -> Cow<'_, str>
                 }
                 make_view(new.as_bytes(), own, start)
             }
-        });
+        };
+        last = (*view, made);
+        views.push(made);
     }
     // The view of the empty text is zero.
     let nulls = NullBuffer::from_iter(views.iter().map(|view| *view != 0));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::{filter, prep_null_mask_filter, sum_checked};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int64Type, SchemaRef};
 use datafusion::common::DFSchema;
 use datafusion::common::hash_utils::{QualityRandomState, create_hashes};
 use datafusion::logical_expr::simplify::SimplifyContext;
@@ -24,6 +24,9 @@ use crate::table::Table;
 
 /// Decimals of sums: every amount is added up as `DECIMAL(38,4)`.
 const SCALE: i8 = 4;
+
+/// One, in the ten-thousandths of sums.
+const ONE: i128 = 10_i128.pow(SCALE as u32);
 
 /// A count of rows, or the sum of an amount, in ten-thousandths.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -215,13 +218,12 @@ impl Tallier {
             session.create_physical_expr(coerced.map_err(unusable)?, &schema).map_err(unusable)
         };
         let exact_amount = |amount: &str| -> Result<Arc<dyn PhysicalExpr>> {
-            let is_exact = match physical(amount)?.data_type(schema.as_arrow())? {
-                DataType::Decimal128(_, scale) => scale <= SCALE,
-                other => other.is_integer(),
-            };
-            match is_exact {
-                true => physical(&exact(amount)),
-                false => Err(Error::invalid(format!("the amount `{amount}` cannot be added up exactly"))
+            let given = physical(amount)?;
+            match given.data_type(schema.as_arrow())? {
+                DataType::Decimal128(_, SCALE) | DataType::Int64 => Ok(given),
+                DataType::Decimal128(_, scale) if scale < SCALE => physical(&exact(amount)),
+                other if other.is_integer() => physical(&exact(amount)),
+                _ => Err(Error::invalid(format!("the amount `{amount}` cannot be added up exactly"))
                     .hint("amounts are integers or decimals of at most four places")),
             }
         };
@@ -263,6 +265,9 @@ impl Taken {
             Some(mask) => filter(&values, &mask).map_err(wrong)?,
             None => values,
         };
+        if let Some(integers) = values.as_primitive_opt::<Int64Type>() {
+            return Ok(integers.iter().flatten().map(i128::from).sum::<i128>() * ONE);
+        }
         Ok(sum_checked(values.as_primitive::<Decimal128Type>()).map_err(wrong)?.unwrap_or_default())
     }
 }
@@ -284,7 +289,6 @@ pub async fn count(session: &SessionContext, table: &str, measures: &[Measure]) 
     let columns = row.map(|row| row.columns()).unwrap_or_default().iter();
     columns
         .map(|column| {
-            use datafusion::arrow::datatypes::Int64Type;
             Ok(match column.data_type() {
                 DataType::Int64 => i128::from(column.as_primitive::<Int64Type>().value(0)),
                 _ if column.is_null(0) => 0,

@@ -23,7 +23,7 @@ mod transition;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -43,6 +43,7 @@ pub use check::{Checked, check, place};
 pub use history::Published;
 pub use learned::Modelled;
 pub use maintain::{Optimized, Past, Vacuumed};
+use parallel::locked;
 use plan::Asked;
 pub use plan::{Plan, Step};
 use record::Journal;
@@ -407,17 +408,18 @@ impl Lake {
         Ok(targets)
     }
 
-    /// Builds the stale steps of a plan, as many at once as do not wait for each other. What was committed
+    /// Builds the stale steps of a plan, several at once where none waits for another. What was committed
     /// before or beside a failure is in the journal, too.
     async fn build(&self, run: &Run, plan: &Plan, states: &mut States, journal: &mut Journal) -> Result<()> {
         let mut outcomes = BTreeMap::new();
-        let built = self.build_waves(run, plan, states, &mut outcomes, &mut journal.models);
+        let built = self.build_steps(run, plan, states, &mut outcomes, &mut journal.models);
+        journal.models.sort_by_key(|model| model.estimator.as_str());
         journal.tables = plan.tables().filter_map(|name| outcomes.remove(name)).collect();
         built
     }
 
-    /// Builds wave by wave; what was built before an error counts as built.
-    fn build_waves(
+    /// Builds step by step; what was built before an error counts as built.
+    fn build_steps(
         &self,
         run: &Run,
         plan: &Plan,
@@ -426,28 +428,24 @@ impl Lake {
         models: &mut Vec<Modelled>,
     ) -> Result<()> {
         open_all(&run.catalogue, states);
-        for wave in plan.waves() {
-            let seen: &States = states;
-            let building = wave.iter().map(|step| async move {
-                let built = build::build(self, run, step, seen).await;
+        let (steps, waits) = plan.building();
+        let made = Mutex::new((&mut *states, &mut *outcomes, models));
+        let begin = |step: usize| {
+            let (step, seen) = (steps[step], locked(&made).0.clone());
+            async move {
+                let built = build::build(self, run, step, &seen).await;
                 built.map_err(|error| pattern::located(&self.project, step, error))
-            });
-            let built = parallel::each(self, building);
-            let mut ended = Ok(());
-            for step in built {
-                match step {
-                    Ok(built) => {
-                        models.extend(built.model);
-                        for (table, outcome) in built.tables {
-                            states.update(table);
-                            outcomes.insert(outcome.table.clone(), outcome);
-                        }
-                    }
-                    Err(error) => ended = ended.and(Err(error)),
-                }
             }
-            ended?;
-        }
+        };
+        let end = |built: build::Built| {
+            let (states, outcomes, models) = &mut *locked(&made);
+            models.extend(built.model);
+            for (table, outcome) in built.tables {
+                states.update(table);
+                outcomes.insert(outcome.table.clone(), outcome);
+            }
+        };
+        parallel::in_turn(self, &waits, begin, end)?;
         for step in &plan.steps {
             for name in step.tables.iter().filter(|name| !outcomes.contains_key(*name)).collect::<Vec<_>>() {
                 let table = &states.expect(name)?.table;

@@ -1,7 +1,8 @@
 //! Several futures at once, on threads of their own: planning a query is work too.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use futures::future::join_all;
 use tokio::runtime::Handle;
@@ -10,19 +11,10 @@ use super::Lake;
 use crate::error::{Error, Result};
 
 /// Waits for all futures, so many at a time, and gives what they give, in their order; the first error is the
-/// error.
-pub(super) fn all<T, F>(lake: &Lake, futures: impl IntoIterator<Item = F>) -> Result<Vec<T>>
-where
-    T: Send,
-    F: Future<Output = Result<T>> + Send,
-{
-    each(lake, futures).into_iter().collect()
-}
-
-/// The same with every success and every error. When the lake is told to stop, what is not done is given up.
+/// error. When the lake is told to stop, what is not done is given up.
 ///
 /// They may borrow what they work on. Needs a runtime of several threads.
-pub(super) fn each<T, F>(lake: &Lake, futures: impl IntoIterator<Item = F>) -> Vec<Result<T>>
+pub(super) fn all<T, F>(lake: &Lake, futures: impl IntoIterator<Item = F>) -> Result<Vec<T>>
 where
     T: Send,
     F: Future<Output = Result<T>> + Send,
@@ -31,10 +23,9 @@ where
     let threads = lake.engine.threads().min(left.len());
     let left = Mutex::new(left);
     let runtime = Handle::current();
-    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let work = || {
         let mut done = Vec::new();
-        while let Some((place, future)) = next() {
+        while let Some((place, future)) = { locked(&left).pop_front() } {
             done.push((place, runtime.block_on(lake.stop.unless(future))));
         }
         done
@@ -49,6 +40,66 @@ where
     });
     done.sort_by_key(|(place, _)| *place);
     done.into_iter().map(|(_, given)| given).collect()
+}
+
+/// Does one task for each of `waits`, so many at a time, the first of those that are ready first: a task is ready when
+/// those it waits for are done. `begin` gives its future, `end` takes what that gives.
+///
+/// After an error no task is begun, and what was begun is waited for; the error is that of the first task.
+pub(super) fn in_turn<T, F>(
+    lake: &Lake,
+    waits: &[BTreeSet<usize>],
+    begin: impl Fn(usize) -> F + Sync,
+    end: impl Fn(T) + Sync,
+) -> Result<()>
+where
+    F: Future<Output = Result<T>>,
+{
+    let progress = Mutex::new(Progress { left: (0..waits.len()).collect(), ..Progress::default() });
+    let (changed, runtime) = (Condvar::new(), Handle::current());
+    let next = || {
+        let mut progress = locked(&progress);
+        while progress.errors.is_empty() && !progress.left.is_empty() {
+            match progress.left.iter().position(|task| waits[*task].is_subset(&progress.done)) {
+                Some(ready) => return Some(progress.left.remove(ready)),
+                None => progress = changed.wait(progress).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+        None
+    };
+    let work = || {
+        while let Some(task) = next() {
+            let done = || runtime.block_on(lake.stop.unless(begin(task))).map(&end);
+            let done = catch_unwind(AssertUnwindSafe(done));
+            let mut progress = locked(&progress);
+            match done.unwrap_or_else(|_| Err(Error::internal("a thread stopped"))) {
+                Ok(()) => _ = progress.done.insert(task),
+                Err(error) => progress.errors.push((task, error)),
+            }
+            changed.notify_all();
+        }
+    };
+    tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            (0..lake.engine.threads().min(waits.len())).for_each(|_| _ = scope.spawn(work));
+        });
+    });
+    let errors = progress.into_inner().unwrap_or_else(PoisonError::into_inner).errors;
+    errors.into_iter().min_by_key(|(task, _)| *task).map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// How far tasks have come.
+#[derive(Default)]
+struct Progress {
+    /// Those that were not begun.
+    left: Vec<usize>,
+    done: BTreeSet<usize>,
+    errors: Vec<(usize, Error)>,
+}
+
+/// What a mutex holds, also after a thread that held it has stopped.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Waits for all futures on the thread at hand and gives what they give, or the first error. None is given up

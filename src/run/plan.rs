@@ -104,20 +104,17 @@ impl Plan {
         self.steps.iter().filter(|step| step.build).flat_map(|step| &step.tables)
     }
 
-    /// The steps that are built, in waves: those of a wave do not wait for each other.
-    pub(super) fn waves(&self) -> Vec<Vec<&Step>> {
-        let mut waves: Vec<Vec<&Step>> = Vec::new();
-        let mut wave_of: BTreeMap<&TableName, usize> = BTreeMap::new();
-        for step in self.steps.iter().filter(|step| step.build) {
-            let wave =
-                step.inputs.iter().filter_map(|input| wave_of.get(input)).max().map_or(0, |wave| wave + 1);
-            wave_of.extend(step.tables.iter().map(|table| (table, wave)));
-            if waves.len() <= wave {
-                waves.resize(wave + 1, Vec::new());
-            }
-            waves[wave].push(step);
-        }
-        waves
+    /// The steps that are built, each with the places of those it waits for.
+    pub(super) fn building(&self) -> (Vec<&Step>, Vec<BTreeSet<usize>>) {
+        let steps: Vec<&Step> = self.steps.iter().filter(|step| step.build).collect();
+        let makes_any = |step: &Step, inputs: &BTreeSet<TableName>| {
+            step.tables.iter().any(|table| inputs.contains(table))
+        };
+        let waits = steps.iter().map(|step| {
+            let before = steps.iter().enumerate().filter(|(_, other)| makes_any(other, &step.inputs));
+            before.map(|(place, _)| place).collect()
+        });
+        (steps.clone(), waits.collect())
     }
 }
 

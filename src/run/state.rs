@@ -18,6 +18,7 @@ use crate::ingest;
 use crate::table::{Publications, State, Table, Version};
 
 /// The tables of a lake as a run finds them, the register of loaded files included.
+#[derive(Clone)]
 pub struct States(BTreeMap<TableName, State>);
 
 impl States {

@@ -82,7 +82,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on an address; all listeners share the places for connections.
+    /// Listens on an address; listeners may share their places for connections.
     pub async fn bind(address: SocketAddr, tls: Option<Tls>, places: Arc<Semaphore>) -> Result<Listener> {
         let socket = TcpListener::bind(address).await.map_err(|e| {
             let error = Error::unavailable(format!("cannot listen on {address}: {e}"));

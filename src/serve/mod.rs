@@ -16,6 +16,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::error::{Error, Result};
 use crate::run::Lake;
 use listen::Listener;
@@ -70,11 +72,13 @@ pub async fn serve(lake: Lake, stop: impl Future<Output = ()>, opened: impl FnOn
                 "add users with `lake user add NAME`, and set `serve.tls_certificate` and `serve.tls_key`",
             ));
     }
-    let places = Arc::new(tokio::sync::Semaphore::new(settings.max_connections));
-    let bind = |port| Listener::bind(SocketAddr::new(host, port), tls.clone(), places.clone());
-    let postgres = bind(settings.postgres_port).await?;
-    let flight = bind(settings.flight_port).await?;
-    let http = bind(settings.http_port).await?;
+    let places = |count| Arc::new(Semaphore::new(count));
+    let clients = places(settings.max_connections);
+    let bind = |port, places| Listener::bind(SocketAddr::new(host, port), tls.clone(), places);
+    let postgres = bind(settings.postgres_port, clients.clone()).await?;
+    let flight = bind(settings.flight_port, clients).await?;
+    // Who watches the server takes no client's place.
+    let http = bind(settings.http_port, places(Semaphore::MAX_PERMITS)).await?;
     let reader = Reader::open(lake).await?;
     opened(Addresses {
         postgres: postgres.address()?,

@@ -11,8 +11,9 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::json::ReaderBuilder;
 use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
 use deltalake::kernel::Add;
-use deltalake::parquet::basic::{Compression, ZstdLevel};
-use deltalake::parquet::file::properties::{WriterProperties, WriterVersion};
+use deltalake::parquet::basic::{Compression, Encoding, ZstdLevel};
+use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use deltalake::parquet::schema::types::ColumnPath;
 use serde::Serialize;
 
 use super::{Table, failure};
@@ -35,7 +36,13 @@ impl WriteOptions {
     pub fn new(settings: &config::Write) -> Result<Self> {
         let level = ZstdLevel::try_new(settings.compression_level)
             .map_err(|e| Error::invalid(format!("setting `write.compression_level`: {e}")))?;
+        // Hashes never repeat, and lines of a file follow each other: a dictionary would hold each value once.
+        let (hash, line) = (ColumnPath::from("_row_hash"), ColumnPath::from("_source_line"));
         let properties = WriterProperties::builder()
+            .set_column_dictionary_enabled(hash.clone(), false)
+            .set_column_statistics_enabled(hash, EnabledStatistics::None)
+            .set_column_dictionary_enabled(line.clone(), false)
+            .set_column_encoding(line, Encoding::DELTA_BINARY_PACKED)
             .set_compression(Compression::ZSTD(level))
             .set_writer_version(WriterVersion::PARQUET_1_0)
             .set_max_row_group_row_count(Some(settings.row_group_rows))

@@ -452,9 +452,10 @@ async fn a_run_that_fails_remembers_what_it_has_built() {
     );
     fresh.land("1.csv", format!("{HEADER}{FIRST}"));
     fresh.run().await.unwrap_err();
-    let built = "select count(*) from ops.table_runs where output_version = 0 and action <> 'skipped'";
-    // The three tables of the step before it, and the five that are built beside it.
-    assert_eq!(counted(&fresh.lake(2).unwrap(), built, None).await, 8);
+    let built = "select count(*) from ops.table_runs where output_version = 0 and action <> 'skipped' \
+                 and table_name like 'silver.transactions%'";
+    // The three tables of the step before it. How many are built beside it depends on time.
+    assert_eq!(counted(&fresh.lake(2).unwrap(), built, None).await, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -173,10 +173,10 @@ fn made(fresh: &Fresh) -> Vec<Contract> {
     jobs.filter(|(name, _)| has_file(name)).map(|(name, _)| project.contracts[name].clone()).collect()
 }
 
-/// The columns of a table that hold amounts.
+/// The columns of a table that hold amounts: decimals that are no whole numbers, as hashes are.
 fn amounts(contract: &Contract) -> Vec<&str> {
     let columns = contract.columns.iter();
-    let amounts = columns.filter(|column| matches!(column.data_type, DataType::Decimal128(..)));
+    let amounts = columns.filter(|column| matches!(column.data_type, DataType::Decimal128(_, 1..)));
     amounts.map(|column| column.name.as_str()).collect()
 }
 

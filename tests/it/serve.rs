@@ -484,6 +484,9 @@ async fn a_silent_client_is_asked_whether_it_is_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_and_too_many_are_told_so() {
     let server = Server::start(&[("LAKE_SERVE_MAX_CONNECTIONS", "1")]);
+    // Who watches the server takes nobody's place. Connections are accepted in turn, so that this one is before the next.
+    let watcher = TcpStream::connect(server.http).unwrap();
+    assert_ne!(server.metric(CONNECTIONS), Some(1.0));
     let (client, _connection) = server.connect().await;
     let Err(error) = connected(&server.config()).await else { panic!("one too many came in") };
     assert_eq!(code(&error), "53300");
@@ -505,6 +508,7 @@ async fn strangers_and_too_many_are_told_so() {
     server.until(CONNECTIONS, 0.0).await;
     let (client, _connection) = server.connect().await;
     assert_eq!(text(&client, "select 1").await, "1", "the server lives");
+    drop(watcher);
 }
 
 #[tokio::test(flavor = "multi_thread")]
