@@ -12,11 +12,14 @@ use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 use siphasher::sip128::SipHasher13;
 
-/// As many of the hash's 128 bits as a number of 38 digits holds: enough that of 10¹² rows no two are taken for equal
-/// (the chance of one pair is n² / 2¹²⁷, about 6 · 10⁻¹⁵).
-const BITS: u128 = (1 << 126) - 1;
+/// As many of the hash's 128 bits as a number of 28 digits holds, which is as long as clients read numbers: enough that
+/// of 10¹⁰ rows no two are taken for equal (the chance of one pair is n² / 2⁹⁴, about 5 · 10⁻⁹).
+const BITS: u128 = (1 << 93) - 1;
 
-/// `row_hash(value, …)`: SipHash-1-3 of the values in their order as a `DECIMAL(38,0)`; texts, integers, instants and
+/// The type of a hash.
+const HASH: DataType = DataType::Decimal128(28, 0);
+
+/// `row_hash(value, …)`: SipHash-1-3 of the values in their order as a `DECIMAL(28,0)`; texts, integers, instants and
 /// decimals, where NULL differs from every value.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct RowHash {
@@ -40,7 +43,7 @@ impl ScalarUDFImpl for RowHash {
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match types.iter().find(|given| !is_hashed(given)) {
-            None => Ok(DataType::Decimal128(38, 0)),
+            None => Ok(HASH),
             Some(other) => plan_err!("row_hash takes texts, integers, instants and decimals, not {other}"),
         }
     }
@@ -56,7 +59,7 @@ impl ScalarUDFImpl for RowHash {
             columns.iter().for_each(|column| column.write(row, &mut bytes));
             (hasher.hash(&bytes).as_u128() & BITS) as i128
         });
-        let hashes = Decimal128Array::from_iter_values(hashes).with_precision_and_scale(38, 0)?;
+        let hashes = Decimal128Array::from_iter_values(hashes).with_data_type(HASH);
         Ok(ColumnarValue::Array(Arc::new(hashes)))
     }
 }

@@ -187,6 +187,22 @@ async fn values_are_the_same_as_text_and_as_binary() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_table_can_be_read() {
+    let server = Server::start(&[]);
+    let (client, _connection) = server.connect().await;
+    let tables = "select table_schema || '.' || table_name from information_schema.tables \
+                  where table_schema in ('bronze', 'silver', 'gold', 'ops')";
+    let tables = texts(&client, tables).await.concat();
+    assert!(tables.len() > 30, "{tables:?}");
+    for table in tables.iter().flatten() {
+        let query = format!("select * from {table}");
+        let as_text = texts(&client, &query).await.len();
+        let as_binary = client.query(&query, &[]).await.unwrap_or_else(|e| panic!("{query}: {e:?}")).len();
+        assert_eq!(as_text, as_binary, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn parameters_meet_columns_of_other_types() {
     let server = Server::start(&[]);
     let (client, _connection) = server.connect().await;
