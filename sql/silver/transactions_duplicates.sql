@@ -2,6 +2,7 @@
 --
 -- writes: append
 with
+-- The first of new lines with equal values is known by the number of its file.
 source_files as (
     select
         _ingest_seq as seq_of_file,

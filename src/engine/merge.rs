@@ -11,13 +11,14 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, Tr
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{LexOrdering, OrderingRequirements, PhysicalExpr};
+use datafusion::physical_expr::{LexOrdering, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+    apply_expression_roots,
 };
 use futures::StreamExt;
 
@@ -115,7 +116,7 @@ async fn next(runs: &mut [Run]) -> Result<Option<RecordBatch>> {
     Ok(runs[*first].take(bound))
 }
 
-/// Rows that come in the order of arrival.
+/// Rows that come in the order of their places.
 pub(super) struct Run {
     /// Where the columns of the order are.
     columns: [usize; 2],
@@ -157,7 +158,7 @@ impl Run {
     }
 }
 
-/// Takes the place of a merge by two columns of BIGINT that are never NULL.
+/// Takes the place of a merge by two columns of BIGINT that are never NULL. Must run after rules that look at orders.
 #[derive(Debug)]
 pub(super) struct MergedInBatches;
 
@@ -231,18 +232,6 @@ impl ExecutionPlan for MergeExec {
         &self.properties
     }
 
-    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        vec![Some(self.order.clone().into())]
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
         vec![&self.input]
     }
@@ -251,12 +240,7 @@ impl ExecutionPlan for MergeExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        for by in &self.order {
-            if f(&by.expr)? == TreeNodeRecursion::Stop {
-                return Ok(TreeNodeRecursion::Stop);
-            }
-        }
-        Ok(TreeNodeRecursion::Continue)
+        apply_expression_roots(self.order.iter().map(|by| &by.expr), f)
     }
 
     fn with_new_children(

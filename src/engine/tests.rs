@@ -179,3 +179,21 @@ async fn windows_over_rows_in_their_order_are_streamed_and_mean_the_same() {
     let other = "explain select row_number() over (partition by key order by line, seq) as n from gold.lines";
     assert!(!ask(150, other).await.contains("StreamedWindowExec"));
 }
+
+#[tokio::test]
+async fn what_several_threads_make_of_rows_in_their_order_comes_together_in_whole_batches() {
+    let query =
+        "select seq, line, row_number() over (partition by abs(key) order by seq, line) as n from gold.lines";
+    let ask = async |rows: u64, query: &str| {
+        let session = engine().job_session(ordered(), &Transition::default(), rows);
+        session.sql("set datafusion.execution.target_partitions = 3").await.unwrap();
+        session.sql("set datafusion.execution.batch_size = 20").await.unwrap();
+        let batches = session.sql(query).await.unwrap().collect().await.unwrap();
+        pretty_format_batches(&batches).unwrap().to_string()
+    };
+    // No order is asked for: the rows of three partitions come in theirs.
+    assert_eq!(ask(FEW_ROWS, query).await, ask(u64::MAX, &format!("{query} order by seq, line")).await);
+    let plan = ask(FEW_ROWS, &format!("explain {query}")).await;
+    assert!(plan.contains(" MergeExec: ") && plan.contains("partitions=3"), "{plan}");
+    assert!(!plan.contains("SortPreservingMergeExec"), "{plan}");
+}

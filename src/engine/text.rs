@@ -87,6 +87,9 @@ pub(super) fn normalised(texts: &ArrayRef, normal: impl Fn(&str) -> Cow<'_, str>
 mod tests {
     //! Proves what codes and wordings are compared by, and that views stay within their text.
 
+    use datafusion::arrow::array::UInt32Array;
+    use datafusion::arrow::compute::take;
+
     use super::*;
 
     #[test]
@@ -125,5 +128,11 @@ mod tests {
         assert_eq!(found.as_string_view().iter().collect::<Vec<_>>(), expected);
         let sliced = normalised(&texts.slice(1, 3), wording).unwrap();
         assert_eq!(sliced.len(), 3);
+        // One view again and again, as readers of dictionaries make them: taken over, changed, NULL and rewritten.
+        let again = UInt32Array::from(vec![0, 0, 1, 1, 7, 1, 2, 2, 3, 6, 6, 4, 4]);
+        let texts = take(&texts, &again, None).unwrap();
+        let expected = again.values().iter().map(|row| expected[*row as usize]).collect::<Vec<_>>();
+        let found = normalised(&texts, wording).unwrap();
+        assert_eq!(found.as_string_view().iter().collect::<Vec<_>>(), expected);
     }
 }

@@ -23,7 +23,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec, WindowUDFExpr};
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements,
-    Partitioning, PlanProperties,
+    Partitioning, PlanProperties, apply_expression_roots,
 };
 use futures::StreamExt;
 
@@ -174,18 +174,14 @@ impl ExecutionPlan for StreamedWindowExec {
         &self,
         f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        for window in &self.windows {
+        let expressions = self.windows.iter().flat_map(|window| {
             let value = match &window.function {
                 Function::FirstValue(value) => Some(value),
                 Function::RowNumber => None,
             };
-            for expression in window.partition_by.iter().chain(value) {
-                if f(expression)? == TreeNodeRecursion::Stop {
-                    return Ok(TreeNodeRecursion::Stop);
-                }
-            }
-        }
-        Ok(TreeNodeRecursion::Continue)
+            window.partition_by.iter().chain(value)
+        });
+        apply_expression_roots(expressions, f)
     }
 
     fn with_new_children(

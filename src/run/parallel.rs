@@ -23,9 +23,10 @@ where
     let threads = lake.engine.threads().min(left.len());
     let left = Mutex::new(left);
     let runtime = Handle::current();
+    let next = || locked(&left).pop_front();
     let work = || {
         let mut done = Vec::new();
-        while let Some((place, future)) = { locked(&left).pop_front() } {
+        while let Some((place, future)) = next() {
             done.push((place, runtime.block_on(lake.stop.unless(future))));
         }
         done
