@@ -18,6 +18,8 @@ const DIFFERENCE: f64 = 1e-4;
 const MEMORY: usize = 7;
 /// Calls of the function that an iteration may take on average.
 const CALLS_PER_ITERATION: u64 = 2;
+/// Better and better places at the bound after which a climb ends: it would go on for very long, and to nowhere.
+const PLACES_AT_BOUND: u32 = 5;
 /// Newton's steps after L-BFGS.
 const NEWTON_STEPS: usize = 4;
 
@@ -76,19 +78,24 @@ impl Search {
         theta.abs() >= AT_BOUND * self.bound
     }
 
+    fn is_bounded(&self, theta: &[f64]) -> bool {
+        theta.iter().any(|&t| self.at_bound(t))
+    }
+
     /// Climbs from `start` (logarithms) and returns the best point seen, or `None` where `f` is nowhere
-    /// finite.
+    /// finite. Where a parameter stays at the bound, that is soon enough the end.
     ///
     /// `scale` is the number of observations: the tolerance is that of the mean.
     pub fn climb(&self, f: impl Fn(&[f64]) -> Score, start: &[f64], scale: f64) -> Option<Point> {
         let inside = |t: f64| self.bound * (t / self.bound).clamp(-0.95, 0.95).atanh();
         let problem = Boxed {
             f,
-            bound: self.bound,
+            search: *self,
             scale,
             calls_left: Cell::new(CALLS_PER_ITERATION * self.max_iterations),
             last: RefCell::default(),
             best: RefCell::default(),
+            at_bound: Cell::new(0),
         };
         let solver = LBFGS::new(MoreThuenteLineSearch::new(), MEMORY)
             .with_tolerance_grad(self.tolerance)
@@ -104,8 +111,11 @@ impl Search {
         problem.best.into_inner()
     }
 
-    /// Sharpens a point by Newton's method and takes its curvature.
+    /// Sharpens a point by Newton's method and takes its curvature; one at the bound has none.
     pub fn sharpen(&self, f: impl Fn(&[f64]) -> Score, mut point: Point) -> Maximum {
+        if self.is_bounded(&point.theta) {
+            return Maximum { promise: f64::INFINITY, covariance: None, point };
+        }
         for _ in 0..NEWTON_STEPS {
             let covariance = covariance(&f, &point.theta);
             let Some(step) = covariance.as_ref().map(|c| multiply(c, &point.score.gradient)) else {
@@ -130,13 +140,15 @@ impl Search {
 /// The negative mean of a log-likelihood as `argmin` sees it, over the unbounded `u`.
 struct Boxed<F> {
     f: F,
-    bound: f64,
+    search: Search,
     scale: f64,
     /// A line search on a slope without end does not stop by itself.
     calls_left: Cell<u64>,
     /// The last place asked for: `argmin` asks for value and gradient one after the other.
     last: RefCell<Option<(Vec<f64>, Score)>>,
     best: RefCell<Option<Point>>,
+    /// How many of the best places, up to the last, lie at the bound.
+    at_bound: Cell<u32>,
 }
 
 impl<F: Fn(&[f64]) -> Score> Boxed<F> {
@@ -146,10 +158,16 @@ impl<F: Fn(&[f64]) -> Score> Boxed<F> {
         {
             return score.clone();
         }
-        let theta: Vec<f64> = u.iter().map(|u| self.bound * (u / self.bound).tanh()).collect();
+        let bound = self.search.bound;
+        let theta: Vec<f64> = u.iter().map(|u| bound * (u / bound).tanh()).collect();
         let score = (self.f)(&theta);
         let best = self.best.borrow().as_ref().map(|b| b.score.value);
         if score.is_finite() && best.is_none_or(|b| score.value > b) {
+            let at_bound = if self.search.is_bounded(&theta) { self.at_bound.get() + 1 } else { 0 };
+            self.at_bound.set(at_bound);
+            if at_bound >= PLACES_AT_BOUND {
+                self.calls_left.set(0);
+            }
             self.best.replace(Some(Point { theta, score: score.clone() }));
         }
         self.last.replace(Some((u.to_vec(), score.clone())));
@@ -175,7 +193,7 @@ impl<F: Fn(&[f64]) -> Score> Gradient for &Boxed<F> {
 
     fn gradient(&self, u: &Vec<f64>) -> Result<Vec<f64>, argmin::core::Error> {
         let score = self.at(u);
-        let slope = |(g, u): (&f64, &f64)| -g / self.scale * (1.0 - (u / self.bound).tanh().powi(2));
+        let slope = |(g, u): (&f64, &f64)| -g / self.scale * (1.0 - (u / self.search.bound).tanh().powi(2));
         Ok(score.gradient.iter().zip(u).map(slope).collect())
     }
 }

@@ -32,6 +32,25 @@ fn a_rise_without_end_ends_at_the_bound() {
 }
 
 #[test]
+fn a_bent_ridge_that_rises_beyond_the_bound_is_left_when_the_bound_is_reached() {
+    let calls_at_bound = Cell::new(0);
+    // Ever flatter, as the likelihood of a model towards a simpler one.
+    let ridge = |theta: &[f64]| {
+        let is_at_bound = SEARCH.at_bound(theta[0]);
+        calls_at_bound.set(calls_at_bound.get() + u32::from(is_at_bound));
+        let (below, beside) = (1e3 * (-theta[0]).exp(), theta[1] - theta[0] - theta[0].sin());
+        let bend = 1.0 + theta[0].cos();
+        Score {
+            value: -below - 50.0 * beside * beside,
+            gradient: vec![below + 100.0 * beside * bend, -100.0 * beside],
+        }
+    };
+    let end = SEARCH.climb(ridge, &[0.0, 0.0], 1e3).unwrap();
+    assert!(SEARCH.at_bound(end.theta[0]), "{end:?}");
+    assert!(calls_at_bound.get() < 30, "{} calls", calls_at_bound.get());
+}
+
+#[test]
 fn nowhere_finite_is_nowhere() {
     let nan = |_: &[f64]| Score { value: f64::NAN, gradient: vec![f64::NAN] };
     assert_eq!(SEARCH.climb(nan, &[0.0], 1.0), None);
