@@ -128,9 +128,9 @@ returners as (
 new_products as (
     select
         sales.customer_id,
-        1 as products
+        count(distinct sales.stock_code) as products
     from (
-        select distinct
+        select
             lines.customer_id,
             lines.stock_code
         from gold.rfm as customers
@@ -143,6 +143,7 @@ new_products as (
         on sales.customer_id = known.customer_id
         and sales.stock_code = known.stock_code
         and known.kind = 'sale'
+    group by sales.customer_id
 ),
 
 choosers as (

@@ -35,25 +35,26 @@ known_orders as (
 new_orders as (
     select
         sales.stock_code,
-        1 as orders,
+        count(distinct sales.invoice_no) as orders,
         0 as customers
     from (
-        select distinct stock_code, invoice_no
+        select stock_code, invoice_no
         from new.silver.transactions
         where kind = 'sale' and line_class = 'product'
     ) as sales
     left anti join known_orders
         on sales.stock_code = known_orders.stock_code
         and sales.invoice_no = known_orders.invoice_no
+    group by sales.stock_code
 ),
 
 new_buyers as (
     select
         sales.stock_code,
         0 as orders,
-        1 as customers
+        count(distinct sales.customer_id) as customers
     from (
-        select distinct stock_code, customer_id
+        select stock_code, customer_id
         from new.silver.transactions
         where
             kind = 'sale'
@@ -64,6 +65,7 @@ new_buyers as (
         on sales.stock_code = known.stock_code
         and sales.customer_id = known.customer_id
         and known.kind = 'sale'
+    group by sales.stock_code
 ),
 
 counts as (

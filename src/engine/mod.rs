@@ -3,6 +3,7 @@
 mod arrival;
 mod bounds;
 mod catalogue;
+mod distinct;
 mod functions;
 mod mapping;
 mod matching;
@@ -125,10 +126,14 @@ impl Engine {
             config = config.with_target_partitions(1);
             config.options_mut().optimizer.max_passes = 1;
         }
-        let mut builder = self.builder().with_config(config);
-        if self.holds_groups_of(rows) {
-            builder = builder.with_physical_optimizer_rules(rules::rules_with_streamed_windows());
-        }
+        // It would make groups of what `DistinctCounts` counts.
+        let own = self.state.optimizers().iter().cloned();
+        let own = own.filter(|rule| rule.name() != "single_distinct_aggregation_to_group_by");
+        let builder = self
+            .builder()
+            .with_config(config)
+            .with_optimizer_rules(own.collect())
+            .with_physical_optimizer_rules(rules::rules_of_jobs(self.holds_groups_of(rows)));
         let session = Engine::session_of(builder, catalogue);
         session.register_catalog(NEW, transition.new.clone());
         session.register_catalog(OLD, transition.old.clone());

@@ -11,6 +11,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 
+use super::distinct::DistinctCounts;
 use super::merge::MergedInBatches;
 use super::window::StreamedWindows;
 
@@ -26,11 +27,12 @@ pub fn rules() -> Vec<Rule> {
     own.chain([pauses]).collect()
 }
 
-/// The same, and windows over rows that come in their order are not sorted.
-pub fn rules_with_streamed_windows() -> Vec<Rule> {
-    let streamed: Rule = Arc::new(StreamedWindows);
-    let merged: Rule = Arc::new(MergedInBatches);
-    [streamed].into_iter().chain(rules()).chain([merged]).collect()
+/// The same for jobs, and if memory allows, windows over rows that come in their order are not sorted.
+pub fn rules_of_jobs(streamed_windows: bool) -> Vec<Rule> {
+    let counted: Rule = Arc::new(DistinctCounts);
+    let streamed: Option<Rule> = streamed_windows.then(|| Arc::new(StreamedWindows) as Rule);
+    let merged: Option<Rule> = streamed_windows.then(|| Arc::new(MergedInBatches) as Rule);
+    [counted].into_iter().chain(streamed).chain(rules()).chain(merged).collect()
 }
 
 /// Limits go down to where rows come from, except in plans with a scan that answers from the log of a table alone: it

@@ -14,8 +14,13 @@ use crate::contract::TableName;
 use crate::project::Mapping;
 
 fn engine() -> Engine {
+    engine_with(&[("threads", "2")])
+}
+
+fn engine_with(settings: &[(&'static str, &str)]) -> Engine {
     let folder = tempfile::tempdir().unwrap();
-    let config = Config::load(folder.path(), &BTreeMap::new(), &[("threads", "2".into())]).unwrap();
+    let settings: Vec<_> = settings.iter().map(|(key, value)| (*key, value.to_string())).collect();
+    let config = Config::load(folder.path(), &BTreeMap::new(), &settings).unwrap();
     Engine::new(&config.settings).unwrap()
 }
 
@@ -163,7 +168,9 @@ fn ordered() -> Arc<Catalogue> {
 #[tokio::test]
 async fn windows_over_rows_in_their_order_are_streamed_and_mean_the_same() {
     let query = "select seq, line, row_number() over (partition by key, seq order by seq, line) as n, \
-                 first_value(seq * 100 + line) over (partition by key order by seq, line) as first from gold.lines";
+                 first_value(seq * 100 + line) over (partition by key order by seq, line) as first, \
+                 first_value(line) over (partition by cast(key - 3 as decimal(28, 0)) order by seq, line) as decimal \
+                 from gold.lines";
     let ask = async |rows: u64, query: &str| {
         let session = engine().job_session(ordered(), &Transition::default(), rows);
         let batches = session.sql(query).await.unwrap().collect().await.unwrap();
@@ -196,4 +203,37 @@ async fn what_several_threads_make_of_rows_in_their_order_comes_together_in_whol
     let plan = ask(FEW_ROWS, &format!("explain {query}")).await;
     assert!(plan.contains(" MergeExec: ") && plan.contains("partitions=3"), "{plan}");
     assert!(!plan.contains("SortPreservingMergeExec"), "{plan}");
+}
+
+#[tokio::test]
+async fn what_is_distinct_is_counted_in_one_pass_and_means_the_same() {
+    let query = "select key, count(distinct line % 7) as numbers, count(distinct line::text) filter (where line > 8) as texts, \
+                 count(distinct nullif(seq, 1)) as known, count(*) as lines, sum(distinct line % 5) as sum \
+                 from gold.lines group by key order by key";
+    let ask = async |session: SessionContext, query: &str| {
+        let batches = session.sql(query).await.unwrap().collect().await.unwrap();
+        pretty_format_batches(&batches).unwrap().to_string()
+    };
+    let job = || engine().job_session(ordered(), &Transition::default(), FEW_ROWS);
+    assert_eq!(ask(job(), query).await, ask(engine().session(ordered()), query).await);
+    let plan = ask(job(), &format!("explain {query}")).await;
+    assert!(plan.contains("mode=Single,") && !plan.contains("mode=Partial"), "{plan}");
+}
+
+#[tokio::test]
+async fn what_is_distinct_is_counted_on_disk_where_memory_is_short() {
+    let query = "select count(*) as groups, sum(n) as pairs from (select value % 50000 as key, \
+                 count(distinct (value % 100003)::text) as n from generate_series(1, 400000) group by key)";
+    let ask = async |memory: &str, query: &str| {
+        let session = engine_with(&[("threads", "2"), ("memory_limit", memory)]).job_session(
+            Catalogue::new(),
+            &Transition::default(),
+            FEW_ROWS,
+        );
+        let batches = session.sql(query).await.unwrap().collect().await.unwrap();
+        pretty_format_batches(&batches).unwrap().to_string()
+    };
+    let spills = ask("24MB", &format!("explain analyze {query}")).await;
+    assert!(spills.split("spill_count=").skip(1).any(|count| !count.starts_with('0')), "{spills}");
+    assert_eq!(ask("24MB", query).await, ask("none", query).await);
 }

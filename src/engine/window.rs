@@ -1,12 +1,14 @@
 //! Windows over rows that already come in their order: a number kept for each group instead of a sort.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, UInt64Array};
-use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, Int64Type, Schema, SchemaRef};
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::hash_utils::RandomState;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -213,52 +215,86 @@ impl ExecutionPlan for StreamedWindowExec {
 /// The number of each group of a window.
 struct Groups {
     window: Window,
-    values: Box<dyn GroupValues>,
-    numbers: Vec<i64>,
-    /// The group of each row of a batch.
-    of_rows: Vec<usize>,
+    kept: Kept,
+}
+
+/// Where the numbers are.
+enum Kept {
+    /// By the place of the group's key among all.
+    Places {
+        keys: Box<dyn GroupValues>,
+        numbers: Vec<i64>,
+        /// The place of each row of a batch.
+        of_rows: Vec<usize>,
+    },
+    /// The first values by a key of one DECIMAL, in halves: as there may be one for each row, they are kept in half
+    /// the room.
+    Firsts(HashMap<[u64; 2], i64, RandomState>),
 }
 
 impl Groups {
     fn new(window: Window, input: &SchemaRef) -> Result<Groups> {
         let fields = window.partition_by.iter().enumerate();
         let fields = fields.map(|(i, key)| Ok(Field::new(format!("k{i}"), key.data_type(input)?, true)));
-        let schema = Arc::new(Schema::new(fields.collect::<Result<Vec<_>>>()?));
-        let values = new_group_values(schema, &GroupOrdering::None)?;
-        Ok(Groups { window, values, numbers: Vec::new(), of_rows: Vec::new() })
+        let fields = fields.collect::<Result<Vec<_>>>()?;
+        let is_one_decimal = fields.len() == 1 && matches!(fields[0].data_type(), DataType::Decimal128(..));
+        let kept = match window.function {
+            Function::FirstValue(_) if is_one_decimal => Kept::Firsts(HashMap::default()),
+            _ => Kept::Places {
+                keys: new_group_values(Arc::new(Schema::new(fields)), &GroupOrdering::None)?,
+                numbers: Vec::new(),
+                of_rows: Vec::new(),
+            },
+        };
+        Ok(Groups { window, kept })
     }
 
     /// The column of the window for the next rows.
     fn next(&mut self, batch: &RecordBatch) -> Result<ArrayRef> {
-        let keys =
-            self.window.partition_by.iter().map(|key| key.evaluate(batch)?.into_array(batch.num_rows()));
-        self.of_rows.clear();
-        self.values.intern(&keys.collect::<Result<Vec<_>>>()?, &mut self.of_rows)?;
-        let known = self.numbers.len();
-        self.numbers.resize(self.values.len(), 0);
-        Ok(match &self.window.function {
-            Function::RowNumber => {
-                let numbers = self.of_rows.iter().map(|group| {
-                    self.numbers[*group] += 1;
-                    self.numbers[*group].unsigned_abs()
-                });
-                Arc::new(numbers.collect::<UInt64Array>())
-            }
-            Function::FirstValue(value) => {
-                let values = value.evaluate(batch)?.into_array(batch.num_rows())?;
-                let values = values.as_primitive::<Int64Type>();
+        let of_batch = |value: &Arc<dyn PhysicalExpr>| value.evaluate(batch)?.into_array(batch.num_rows());
+        let columns = self.window.partition_by.iter().map(of_batch).collect::<Result<Vec<_>>>()?;
+        let values = match &self.window.function {
+            Function::FirstValue(value) => Some(of_batch(value)?),
+            Function::RowNumber => None,
+        };
+        let values = values.as_ref().map(|values| values.as_primitive::<Int64Type>());
+        match (&mut self.kept, values) {
+            (Kept::Places { keys, numbers, of_rows }, values) => {
+                of_rows.clear();
+                keys.intern(&columns, of_rows)?;
+                let known = numbers.len();
+                numbers.resize(keys.len(), 0);
+                let Some(values) = values else {
+                    let numbers = of_rows.iter().map(|group| {
+                        numbers[*group] += 1;
+                        numbers[*group].unsigned_abs()
+                    });
+                    return Ok(Arc::new(numbers.collect::<UInt64Array>()));
+                };
                 // From the last row to the first, so that the first one of a new group stays.
-                for (row, group) in
-                    self.of_rows.iter().enumerate().rev().filter(|(_, group)| **group >= known)
-                {
-                    self.numbers[*group] = values.value(row);
+                for (row, group) in of_rows.iter().enumerate().rev().filter(|(_, group)| **group >= known) {
+                    numbers[*group] = values.value(row);
                 }
-                Arc::new(self.of_rows.iter().map(|group| self.numbers[*group]).collect::<Int64Array>())
+                Ok(Arc::new(of_rows.iter().map(|group| numbers[*group]).collect::<Int64Array>()))
             }
-        })
+            (Kept::Firsts(firsts), values) => {
+                let keys = columns[0].as_primitive::<Decimal128Type>().iter();
+                let values = values.into_iter().flat_map(|values| values.values());
+                let firsts = keys.zip(values).map(|(key, value)| {
+                    // No DECIMAL is as small as what stands for NULL.
+                    let key = key.unwrap_or(i128::MIN);
+                    *firsts.entry([key as u64, (key >> 64) as u64]).or_insert(*value)
+                });
+                Ok(Arc::new(firsts.collect::<Int64Array>()))
+            }
+        }
     }
 
     fn size_bytes(&self) -> usize {
-        self.values.size() + self.numbers.capacity() * size_of::<i64>()
+        match &self.kept {
+            Kept::Places { keys, numbers, .. } => keys.size() + numbers.capacity() * size_of::<i64>(),
+            // Seven of eight places are used, each with a byte that tells how.
+            Kept::Firsts(firsts) => firsts.capacity() / 7 * 8 * (size_of::<([u64; 2], i64)>() + 1),
+        }
     }
 }

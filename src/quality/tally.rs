@@ -148,7 +148,11 @@ impl Tally {
 
 /// Takes measures of batches.
 #[derive(Clone)]
-pub struct Tallier(Arc<Vec<Taken>>);
+pub struct Tallier {
+    taken: Arc<Vec<Taken>>,
+    /// What measures are taken of, each looked at once.
+    filters: Arc<Vec<Arc<dyn PhysicalExpr>>>,
+}
 
 /// When there are more keys than this, they are not looked at while they pass by; a query of the stored table finds
 /// repeated ones.
@@ -194,7 +198,8 @@ impl Keys {
 struct Taken {
     sql: String,
     amount: Option<Arc<dyn PhysicalExpr>>,
-    filter: Option<Arc<dyn PhysicalExpr>>,
+    /// Its place among the filters.
+    filter: Option<usize>,
 }
 
 impl Tallier {
@@ -227,42 +232,47 @@ impl Tallier {
                     .hint("amounts are integers or decimals of at most four places")),
             }
         };
+        let filters: BTreeSet<&str> =
+            measures.iter().filter_map(|measure| measure.filter.as_deref()).collect();
+        let filters: Vec<&str> = filters.into_iter().collect();
         let taken = measures.iter().map(|measure| {
             Ok(Taken {
                 sql: measure.sql(),
                 amount: measure.amount.as_deref().map(exact_amount).transpose()?,
-                filter: measure.filter.as_deref().map(physical).transpose()?,
+                filter: measure.filter.as_deref().and_then(|filter| filters.binary_search(&filter).ok()),
             })
         });
-        Ok(Tallier(Arc::new(taken.collect::<Result<_>>()?)))
+        let taken = Arc::new(taken.collect::<Result<_>>()?);
+        let filters = filters.into_iter().map(physical).collect::<Result<_>>()?;
+        Ok(Tallier { taken, filters: Arc::new(filters) })
     }
 
     /// The tally of no rows.
     pub fn nothing(&self) -> Tally {
-        Tally(self.0.iter().map(|taken| (taken.sql.clone(), 0)).collect())
+        Tally(self.taken.iter().map(|taken| (taken.sql.clone(), 0)).collect())
     }
 
     /// The tally of the rows of a batch.
     pub fn take(&self, batch: &RecordBatch) -> Result<Tally> {
-        self.0
+        let masks = self.filters.iter().map(|filter| mask(filter, batch)).collect::<Result<Vec<_>>>()?;
+        self.taken
             .iter()
-            .map(|taken| Ok((taken.sql.clone(), taken.value(batch)?)))
+            .map(|taken| Ok((taken.sql.clone(), taken.value(batch, taken.filter.map(|i| &masks[i]))?)))
             .collect::<Result<_>>()
             .map(Tally)
     }
 }
 
 impl Taken {
-    fn value(&self, batch: &RecordBatch) -> Result<i128> {
-        let mask = self.filter.as_ref().map(|filter| mask(filter, batch)).transpose()?;
+    fn value(&self, batch: &RecordBatch, mask: Option<&BooleanArray>) -> Result<i128> {
         let Some(amount) = &self.amount else {
-            let rows = mask.map_or(batch.num_rows(), |mask| mask.true_count());
+            let rows = mask.map_or(batch.num_rows(), BooleanArray::true_count);
             return Ok(rows as i128);
         };
         let values = amount.evaluate(batch)?.into_array(batch.num_rows())?;
         let wrong = |e| Error::data(format!("`{}` cannot be taken: {e}", self.sql));
         let values = match mask {
-            Some(mask) => filter(&values, &mask).map_err(wrong)?,
+            Some(mask) => filter(&values, mask).map_err(wrong)?,
             None => values,
         };
         if let Some(integers) = values.as_primitive_opt::<Int64Type>() {
