@@ -129,11 +129,15 @@ impl Engine {
         // It would make groups of what `DistinctCounts` counts.
         let own = self.state.optimizers().iter().cloned();
         let own = own.filter(|rule| rule.name() != "single_distinct_aggregation_to_group_by");
+        let rules = match self.holds_groups_of(rows) {
+            true => rules::rules_of_jobs_in_order(rows),
+            false => rules::rules_of_jobs(),
+        };
         let builder = self
             .builder()
             .with_config(config)
             .with_optimizer_rules(own.collect())
-            .with_physical_optimizer_rules(rules::rules_of_jobs(self.holds_groups_of(rows)));
+            .with_physical_optimizer_rules(rules);
         let session = Engine::session_of(builder, catalogue);
         session.register_catalog(NEW, transition.new.clone());
         session.register_catalog(OLD, transition.old.clone());

@@ -27,12 +27,17 @@ pub fn rules() -> Vec<Rule> {
     own.chain([pauses]).collect()
 }
 
-/// The same for jobs, and if memory allows, windows over rows that come in their order are not sorted.
-pub fn rules_of_jobs(streamed_windows: bool) -> Vec<Rule> {
+/// The same for jobs.
+pub fn rules_of_jobs() -> Vec<Rule> {
     let counted: Rule = Arc::new(DistinctCounts);
-    let streamed: Option<Rule> = streamed_windows.then(|| Arc::new(StreamedWindows) as Rule);
-    let merged: Option<Rule> = streamed_windows.then(|| Arc::new(MergedInBatches) as Rule);
-    [counted].into_iter().chain(streamed).chain(rules()).chain(merged).collect()
+    [counted].into_iter().chain(rules()).collect()
+}
+
+/// The same for jobs that read about so many rows, and windows over rows that come in their order are not sorted.
+pub fn rules_of_jobs_in_order(rows: u64) -> Vec<Rule> {
+    let streamed: Rule = Arc::new(StreamedWindows { rows });
+    let merged: Rule = Arc::new(MergedInBatches);
+    [streamed].into_iter().chain(rules_of_jobs()).chain([merged]).collect()
 }
 
 /// Limits go down to where rows come from, except in plans with a scan that answers from the log of a table alone: it

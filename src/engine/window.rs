@@ -32,12 +32,15 @@ use futures::StreamExt;
 /// Takes the place of a window operator whose rows come in its order and whose functions need no more than a number a
 /// group: `row_number()` and `first_value` of a BIGINT that is never NULL. Must run before rules that sort.
 #[derive(Debug)]
-pub(super) struct StreamedWindows;
+pub(super) struct StreamedWindows {
+    /// How many rows will come, about.
+    pub rows: u64,
+}
 
 impl PhysicalOptimizerRule for StreamedWindows {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         let streamed = plan.transform_up(|node| {
-            Ok(match streamed(&node)? {
+            Ok(match streamed(&node, self.rows)? {
                 Some(streamed) => Transformed::yes(streamed),
                 None => Transformed::no(node),
             })
@@ -55,7 +58,7 @@ impl PhysicalOptimizerRule for StreamedWindows {
 }
 
 /// The operator that takes a node's place, if one can.
-fn streamed(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+fn streamed(node: &Arc<dyn ExecutionPlan>, rows: u64) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let (expressions, input) = match node.downcast_ref::<WindowAggExec>() {
         Some(window) => (window.window_expr(), window.input()),
         None => match node.downcast_ref::<BoundedWindowAggExec>() {
@@ -72,7 +75,7 @@ fn streamed(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPla
     if !is_one_order || !comes_in_it {
         return Ok(None);
     }
-    Ok(Some(Arc::new(StreamedWindowExec::new(input.clone(), windows, order, node.schema()))))
+    Ok(Some(Arc::new(StreamedWindowExec::new(input.clone(), windows, order, node.schema(), rows))))
 }
 
 /// A window function.
@@ -117,6 +120,7 @@ struct StreamedWindowExec {
     input: Arc<dyn ExecutionPlan>,
     windows: Vec<Window>,
     order: LexOrdering,
+    rows: u64,
     properties: Arc<PlanProperties>,
 }
 
@@ -126,6 +130,7 @@ impl StreamedWindowExec {
         windows: Vec<Window>,
         order: LexOrdering,
         schema: SchemaRef,
+        rows: u64,
     ) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new_with_orderings(schema, [order.clone()]),
@@ -133,7 +138,7 @@ impl StreamedWindowExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        StreamedWindowExec { input, windows, order, properties: Arc::new(properties) }
+        StreamedWindowExec { input, windows, order, rows, properties: Arc::new(properties) }
     }
 }
 
@@ -195,7 +200,7 @@ impl ExecutionPlan for StreamedWindowExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input_schema = self.input.schema();
-        let groups = self.windows.iter().map(|window| Groups::new(window.clone(), &input_schema));
+        let groups = self.windows.iter().map(|window| Groups::new(window.clone(), &input_schema, self.rows));
         let mut groups = groups.collect::<Result<Vec<_>>>()?;
         let reservation = MemoryConsumer::new("StreamedWindowExec").register(context.memory_pool());
         let (rows, schema) = (self.input.execute(partition, context)?, self.schema());
@@ -233,13 +238,17 @@ enum Kept {
 }
 
 impl Groups {
-    fn new(window: Window, input: &SchemaRef) -> Result<Groups> {
+    fn new(window: Window, input: &SchemaRef, rows: u64) -> Result<Groups> {
         let fields = window.partition_by.iter().enumerate();
         let fields = fields.map(|(i, key)| Ok(Field::new(format!("k{i}"), key.data_type(input)?, true)));
         let fields = fields.collect::<Result<Vec<_>>>()?;
         let is_one_decimal = fields.len() == 1 && matches!(fields[0].data_type(), DataType::Decimal128(..));
         let kept = match window.function {
-            Function::FirstValue(_) if is_one_decimal => Kept::Firsts(HashMap::default()),
+            Function::FirstValue(_) if is_one_decimal => {
+                // A table that grows is there twice while its entries move.
+                let room = usize::try_from(rows).unwrap_or_default();
+                Kept::Firsts(HashMap::with_capacity_and_hasher(room, RandomState::default()))
+            }
             _ => Kept::Places {
                 keys: new_group_values(Arc::new(Schema::new(fields)), &GroupOrdering::None)?,
                 numbers: Vec::new(),
