@@ -48,16 +48,13 @@ impl Arrivals {
         table: &Table,
         files: Option<&BTreeSet<String>>,
     ) -> crate::error::Result<Provider> {
-        let rows = match files {
-            Some(files) => table.provider_of(files).await?,
-            None => table.provider().await?,
-        };
+        let rows = table.rows(files).await?;
         let mut ranges = table.ranges(ORDER);
         ranges.retain(|range| files.is_none_or(|files| files.contains(&range.file)));
         ranges.sort_by_key(|range| (range.first, range.file.clone()));
         let (mut ends, mut runs): (Vec<Place>, Vec<Vec<Provider>>) = (Vec::new(), Vec::new());
         for range in ranges {
-            let provider = table.provider_of(&BTreeSet::from([range.file])).await?;
+            let provider = table.rows(Some(&BTreeSet::from([range.file]))).await?;
             match ends.iter().position(|end| *end < range.first) {
                 Some(run) => {
                     runs[run].push(provider);

@@ -231,10 +231,7 @@ impl SchemaProvider for Schema {
                 return Err(external(error.hint("build it with `lake run`")));
             }
             Some(Entry::Mapping(mapping)) => super::mapping_table(&mapping).map_err(external)?,
-            Some(Entry::Rows { table, files: None }) => table.provider().await.map_err(external)?,
-            Some(Entry::Rows { table, files: Some(files) }) => {
-                table.provider_of(&files).await.map_err(external)?
-            }
+            Some(Entry::Rows { table, files }) => table.rows(files.as_ref()).await.map_err(external)?,
             Some(Entry::Arrivals { table, files }) => {
                 Arrivals::of(&table, files.as_ref()).await.map_err(external)?
             }

@@ -14,8 +14,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
+use datafusion::execution::SessionStateBuilder;
 use deltalake::DeltaTableError;
-use deltalake::delta_datafusion::{DeltaScanNext, FileSelection};
+use deltalake::delta_datafusion::{DeltaScanNext, FileSelection, TableProviderBuilder};
 use deltalake::kernel::LogicalFileView;
 use deltalake::kernel::transaction::TransactionError;
 use deltalake::logstore::LogStoreRef;
@@ -117,27 +118,29 @@ impl Table {
         self.record.as_ref()
     }
 
-    /// The table for the query engine.
+    /// The table for queries, which may look for few of its rows.
     pub async fn provider(&self) -> Result<Arc<dyn TableProvider>> {
-        self.scan(None).await
+        Ok(self.scan()?.await?)
     }
 
-    /// Those rows of the table that lie in the files of these names.
-    pub async fn provider_of(&self, files: &BTreeSet<String>) -> Result<Arc<dyn TableProvider>> {
-        self.scan(Some(FileSelection::from_file_paths(files))).await
+    /// The rows of the table, or those in the files of these names, for jobs, which take most of them: filters pass over
+    /// files and row groups, but are not tried on single rows before the other columns are decoded.
+    pub async fn rows(&self, files: Option<&BTreeSet<String>>) -> Result<Arc<dyn TableProvider>> {
+        // The scan asks a session whether filters go down to rows; by its defaults they do not.
+        let session = SessionStateBuilder::new().build();
+        let scan = self.scan()?.with_session(Arc::new(session));
+        Ok(match files {
+            Some(files) => scan.with_file_selection(FileSelection::from_file_paths(files)).await?,
+            None => scan.await?,
+        })
     }
 
-    async fn scan(&self, files: Option<FileSelection>) -> Result<Arc<dyn TableProvider>> {
+    fn scan(&self) -> Result<TableProviderBuilder> {
         let state = self.state.as_ref().ok_or_else(|| {
             Error::invalid(format!("`{}` has not been built yet", self.name)).hint("build it with `lake run`")
         })?;
-        let builder = DeltaScanNext::builder()
-            .with_eager_snapshot(state.snapshot().clone())
-            .with_log_store(self.log_store.clone());
-        Ok(match files {
-            Some(files) => builder.with_file_selection(files).await?,
-            None => builder.await?,
-        })
+        let builder = DeltaScanNext::builder().with_eager_snapshot(state.snapshot().clone());
+        Ok(builder.with_log_store(self.log_store.clone()))
     }
 
     /// Rows, bytes and files of the table at this version, from the statistics in its log.

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Int64Array, RecordBatch};
+use datafusion::physical_plan::displayable;
+use datafusion::prelude::{col, lit};
 
 use super::*;
 use crate::config;
@@ -70,6 +72,24 @@ async fn a_changed_description_reaches_the_table() {
     let table = write(&table, &contract("b"), Mode::Replace, vec![1]).await.unwrap();
     let schema = table.provider().await.unwrap().schema();
     assert_eq!(schema.field(0).metadata()["comment"], "b");
+}
+
+#[tokio::test]
+async fn filters_skip_files_for_all_and_rows_for_queries_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "lake").unwrap();
+    let table = Table::open(&store, &contract("a").name, None).await.unwrap();
+    let table = write(&table, &contract("a"), Mode::Append(&table), vec![1, 2]).await.unwrap();
+    let table = write(&table, &contract("a"), Mode::Append(&table), vec![11, 12]).await.unwrap();
+    let state = SessionStateBuilder::new().with_default_features().build();
+    let plan = async |rows: Arc<dyn TableProvider>| {
+        let plan = rows.scan(&state, None, &[col("n").gt(lit(11_i64))], None).await.unwrap();
+        displayable(plan.as_ref()).indent(true).to_string()
+    };
+    let (of_query, of_job) =
+        (plan(table.provider().await.unwrap()).await, plan(table.rows(None).await.unwrap()).await);
+    assert!(of_query.contains("predicate=") && !of_job.contains("predicate="), "{of_query}{of_job}");
+    assert!([of_query, of_job].iter().all(|plan| plan.matches(".parquet").count() == 1));
 }
 
 #[tokio::test]
