@@ -65,7 +65,7 @@ fn parser_message(error: &ParserError) -> String {
     }
 }
 
-/// An error of the planner: its first sentence, and the name it proposes as a hint.
+/// An error of the planner: its first sentence, and the name it proposes as a hint, or else all that it knows.
 fn plan_error(text: &str) -> Error {
     let prefixes = ["Error during planning: ", "Internal error: ", "Schema error: "];
     let text = prefixes.iter().fold(text, |text, prefix| text.strip_prefix(prefix).unwrap_or(text));
@@ -85,7 +85,9 @@ fn plan_error(text: &str) -> Error {
         None => (text, None),
     };
     let message = lowered(message.lines().next().unwrap_or(message).trim_end_matches(['.', ' ']));
+    let known = text.split_once("Valid fields are ").map(|(_, known)| known.trim_end_matches('.'));
     let hint = proposed.map(|name| format!("did you mean `{name}`?"));
+    let hint = hint.or_else(|| known.map(|known| format!("known are: {known}")));
     hint.into_iter().fold(Error::invalid(message), Error::hint)
 }
 
@@ -190,6 +192,10 @@ mod tests {
         assert_eq!(
             plan("Invalid function 'summ'.\nDid you mean 'sum'?"),
             "invalid function 'summ'\nhint: did you mean `sum`?"
+        );
+        assert_eq!(
+            plan("No field named x.\nValid fields are t.y, t.z."),
+            "no field named x\nhint: known are: t.y, t.z"
         );
     }
 
