@@ -52,6 +52,12 @@ pub const FEW_ROWS: u64 = 100_000;
 /// What a window over rows that come in its order keeps for a group, about.
 const GROUP_BYTES: u64 = 64;
 
+/// What a distinct value of a group takes at most, of the values that are counted as numbers.
+const VALUE_BYTES: u64 = 8;
+
+/// Memory is dealt out evenly among all operators that can spill; the steps that run at once have fewer than so many.
+const SHARES: u64 = 128;
+
 /// What the names behind `new.`, `old.` and `last.` mean to a job.
 pub struct Transition {
     /// The rows that came to each table.
@@ -126,18 +132,17 @@ impl Engine {
             config = config.with_target_partitions(1);
             config.options_mut().optimizer.max_passes = 1;
         }
-        // It would make groups of what `DistinctCounts` counts.
+        let counts_values = self.holds_values_of(rows);
         let own = self.state.optimizers().iter().cloned();
-        let own = own.filter(|rule| rule.name() != "single_distinct_aggregation_to_group_by");
-        let rules = match self.holds_groups_of(rows) {
-            true => rules::rules_of_jobs_in_order(rows),
-            false => rules::rules_of_jobs(),
-        };
+        // It would make groups of what is counted.
+        let own =
+            own.filter(|rule| !counts_values || rule.name() != "single_distinct_aggregation_to_group_by");
+        let rows_in_order = self.holds_groups_of(rows).then_some(rows);
         let builder = self
             .builder()
             .with_config(config)
             .with_optimizer_rules(own.collect())
-            .with_physical_optimizer_rules(rules);
+            .with_physical_optimizer_rules(rules::rules_of_jobs(counts_values, rows_in_order));
         let session = Engine::session_of(builder, catalogue);
         session.register_catalog(NEW, transition.new.clone());
         session.register_catalog(OLD, transition.old.clone());
@@ -149,6 +154,15 @@ impl Engine {
     fn holds_groups_of(&self, rows: u64) -> bool {
         match self.state.runtime_env().memory_pool.memory_limit() {
             PoolLimit::Finite(bytes) => rows.saturating_mul(GROUP_BYTES) < bytes as u64 / 2,
+            PoolLimit::Infinite | PoolLimit::Unknown => true,
+        }
+    }
+
+    /// Whether a share of the memory holds a distinct value for each of so many rows. If not, what counts them has to
+    /// make groups of them, which can be spilled piece by piece.
+    fn holds_values_of(&self, rows: u64) -> bool {
+        match self.state.runtime_env().memory_pool.memory_limit() {
+            PoolLimit::Finite(bytes) => rows.saturating_mul(VALUE_BYTES) < bytes as u64 / SHARES,
             PoolLimit::Infinite | PoolLimit::Unknown => true,
         }
     }

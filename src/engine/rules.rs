@@ -27,17 +27,13 @@ pub fn rules() -> Vec<Rule> {
     own.chain([pauses]).collect()
 }
 
-/// The same for jobs.
-pub fn rules_of_jobs() -> Vec<Rule> {
-    let counted: Rule = Arc::new(DistinctCounts);
-    [counted].into_iter().chain(rules()).collect()
-}
-
-/// The same for jobs that read about so many rows, and windows over rows that come in their order are not sorted.
-pub fn rules_of_jobs_in_order(rows: u64) -> Vec<Rule> {
-    let streamed: Rule = Arc::new(StreamedWindows { rows });
-    let merged: Rule = Arc::new(MergedInBatches);
-    [streamed].into_iter().chain(rules_of_jobs()).chain([merged]).collect()
+/// The same for jobs: distinct values are counted as numbers where memory holds these, and windows over rows that come in
+/// their order, about so many, are not sorted.
+pub fn rules_of_jobs(counts_values: bool, rows_in_order: Option<u64>) -> Vec<Rule> {
+    let streamed = rows_in_order.map(|rows| Arc::new(StreamedWindows { rows }) as Rule);
+    let counted = counts_values.then(|| Arc::new(DistinctCounts) as Rule);
+    let merged = rows_in_order.map(|_| Arc::new(MergedInBatches) as Rule);
+    streamed.into_iter().chain(counted).chain(rules()).chain(merged).collect()
 }
 
 /// Limits go down to where rows come from, except in plans with a scan that answers from the log of a table alone: it
