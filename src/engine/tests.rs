@@ -221,7 +221,7 @@ async fn what_is_distinct_is_counted_in_one_pass_and_means_the_same() {
 }
 
 #[tokio::test]
-async fn what_is_distinct_is_counted_where_memory_is_short() {
+async fn what_is_distinct_is_counted_on_disk_where_memory_is_short() {
     let query = "select count(*) as groups, sum(n) as pairs from (select value % 50000 as key, \
                  count(distinct (value % 100003)::text) as n from generate_series(1, 400000) group by key)";
     let ask = async |memory: &str, rows: u64, query: &str| {
@@ -231,6 +231,8 @@ async fn what_is_distinct_is_counted_where_memory_is_short() {
         let batches = session.sql(query).await.unwrap().collect().await.unwrap();
         pretty_format_batches(&batches).unwrap().to_string()
     };
+    let spills = ask("24MB", 1000, &format!("explain analyze {query}")).await;
+    assert!(spills.split("spill_count=").skip(1).any(|count| !count.starts_with('0')), "{spills}");
     assert_eq!(ask("24MB", 1000, query).await, ask("none", 1000, query).await);
     // Of many rows, groups are made, which are spilled piece by piece.
     let plan = ask("24MB", 400_000, &format!("explain {query}")).await;
