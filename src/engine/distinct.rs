@@ -1,52 +1,30 @@
 //! `count(distinct x)` by groups: the values of a group are kept as numbers in a list, not each pair in a hash table.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, UInt32Array};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err, internal_err};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
 use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 
-/// Takes the place of `count(distinct x)` in groups, and counts in one pass: two would hand on all values between
-/// them. Must run before rules that distribute rows.
-#[derive(Debug)]
-pub(super) struct DistinctCounts;
-
-impl PhysicalOptimizerRule for DistinctCounts {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        let counted = plan.transform_up(|node| {
-            Ok(match counted(&node)? {
-                Some(counted) => Transformed::yes(counted),
-                None => Transformed::no(node),
-            })
-        });
-        counted.data()
-    }
-
-    fn name(&self) -> &'static str {
-        "DistinctCounts"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
-}
-
-/// The operator that takes the place of both passes of an aggregation, if it counts what is distinct.
-fn counted(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+/// Takes the place of both passes of an aggregation in groups that has `count(distinct x)`: they would hand on all values
+/// between them. Values are kept in `memory`. Must be looked for before rules that distribute rows.
+pub(super) fn counted(
+    node: &Arc<dyn ExecutionPlan>,
+    memory: &Arc<dyn MemoryPool>,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let Some(last) = node.downcast_ref::<AggregateExec>() else { return Ok(None) };
     let Some(first) = last.input().downcast_ref::<AggregateExec>() else { return Ok(None) };
     let is_pair = matches!(last.mode(), AggregateMode::Final | AggregateMode::FinalPartitioned)
@@ -56,7 +34,7 @@ fn counted(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan
         return Ok(None);
     }
     let aggregates = first.aggr_expr().iter().map(|function| match is_distinct_count(function) {
-        true => distinct_count(function, first),
+        true => distinct_count(function, first, memory),
         false => Ok(function.clone()),
     });
     let counted = AggregateExec::try_new(
@@ -77,8 +55,11 @@ fn is_distinct_count(function: &Arc<AggregateFunctionExpr>) -> bool {
 fn distinct_count(
     function: &AggregateFunctionExpr,
     of: &AggregateExec,
+    memory: &Arc<dyn MemoryPool>,
 ) -> Result<Arc<AggregateFunctionExpr>> {
-    AggregateExprBuilder::new(Arc::new(AggregateUDF::from(DistinctCount::new())), function.expressions())
+    let count =
+        DistinctCount { signature: Signature::any(1, Volatility::Immutable), memory: Memory(memory.clone()) };
+    AggregateExprBuilder::new(Arc::new(AggregateUDF::from(count)), function.expressions())
         .schema(of.input_schema())
         .alias(function.name())
         .build()
@@ -89,12 +70,23 @@ fn distinct_count(
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct DistinctCount {
     signature: Signature,
+    memory: Memory,
 }
 
-impl DistinctCount {
-    fn new() -> DistinctCount {
-        DistinctCount { signature: Signature::any(1, Volatility::Immutable) }
+/// Where memory comes from; all of it is alike.
+#[derive(Debug)]
+struct Memory(Arc<dyn MemoryPool>);
+
+impl PartialEq for Memory {
+    fn eq(&self, _: &Self) -> bool {
+        true
     }
+}
+
+impl Eq for Memory {}
+
+impl Hash for Memory {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 impl AggregateUDFImpl for DistinctCount {
@@ -128,7 +120,7 @@ impl AggregateUDFImpl for DistinctCount {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(DistinctValues::new(args.expr_fields[0].data_type())?))
+        Ok(Box::new(DistinctValues::new(args.expr_fields[0].data_type(), &self.memory.0)?))
     }
 
     fn default_value(&self, _: &DataType) -> Result<ScalarValue> {
@@ -148,13 +140,16 @@ struct DistinctValues {
     room: usize,
     /// The number of each row of a batch.
     of_rows: Vec<usize>,
+    /// What the numbers take. They are not spilled: read back, the lists of many groups would have to be held at once.
+    memory: MemoryReservation,
 }
 
 impl DistinctValues {
-    fn new(of: &DataType) -> Result<DistinctValues> {
+    fn new(of: &DataType, memory: &Arc<dyn MemoryPool>) -> Result<DistinctValues> {
         let schema = Arc::new(Schema::new([Arc::new(Field::new("value", of.clone(), true))]));
         let numbers = new_group_values(schema, &GroupOrdering::None)?;
-        Ok(DistinctValues { numbers, of_groups: Vec::new(), room: 0, of_rows: Vec::new() })
+        let memory = MemoryConsumer::new("distinct values").register(memory);
+        Ok(DistinctValues { numbers, of_groups: Vec::new(), room: 0, of_rows: Vec::new(), memory })
     }
 
     fn number(&mut self, values: &ArrayRef) -> Result<()> {
@@ -168,6 +163,10 @@ impl DistinctValues {
             .map_err(|_| exec_datafusion_err!("more than 4,294,967,296 distinct values"))?;
         self.room += self.of_groups[group].add(number);
         Ok(())
+    }
+
+    fn size_bytes(&self) -> usize {
+        self.numbers.size() + self.room * size_of::<u32>()
     }
 
     /// The numbers of the first groups, each once.
@@ -196,7 +195,7 @@ impl GroupsAccumulator for DistinctValues {
                 self.add(row, *group)?;
             }
         }
-        Ok(())
+        self.memory.try_resize(self.size_bytes())
     }
 
     fn evaluate(&mut self, emit: EmitTo) -> Result<ArrayRef> {
@@ -213,6 +212,7 @@ impl GroupsAccumulator for DistinctValues {
             // In the order of their numbers, they get the same ones.
             self.number(&all)?;
         }
+        self.memory.resize(self.size_bytes());
         Ok(vec![Arc::new(ListArray::try_new(element(all.data_type()), lengths, values, None)?)])
     }
 
@@ -225,15 +225,16 @@ impl GroupsAccumulator for DistinctValues {
                 self.add(row as usize, *group)?;
             }
         }
-        Ok(())
+        self.memory.try_resize(self.size_bytes())
     }
 
     fn convert_to_state(&self, _: &[ArrayRef], _: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         internal_err!("values are counted in one pass")
     }
 
+    /// What is given free when groups are spilled.
     fn size(&self) -> usize {
-        self.numbers.size() + self.of_groups.capacity() * size_of::<Numbers>() + self.room * size_of::<u32>()
+        self.of_groups.capacity() * size_of::<Numbers>()
     }
 }
 

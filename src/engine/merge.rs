@@ -6,13 +6,11 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, AsArray, Int64Array, RecordBatch};
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{DataType, Int64Type, SchemaRef};
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalExpr};
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
@@ -158,32 +156,11 @@ impl Run {
     }
 }
 
-/// Takes the place of a merge by two columns of BIGINT that are never NULL. Must run after rules that look at orders.
-#[derive(Debug)]
-pub(super) struct MergedInBatches;
-
-impl PhysicalOptimizerRule for MergedInBatches {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        let merged = plan.transform_up(|node| {
-            let Some(merge) = node.downcast_ref::<SortPreservingMergeExec>() else {
-                return Ok(Transformed::no(node));
-            };
-            let columns = places(merge.expr(), &node.schema()).filter(|_| merge.fetch().is_none());
-            Ok(match columns {
-                Some(columns) => Transformed::yes(MergeExec::of(merge, columns)),
-                None => Transformed::no(node),
-            })
-        });
-        merged.data()
-    }
-
-    fn name(&self) -> &'static str {
-        "MergedInBatches"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
+/// Takes the place of a merge by two columns of BIGINT that are never NULL. Must be looked for after rules that look at
+/// orders.
+pub(super) fn merged_in_batches(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let merge = node.downcast_ref::<SortPreservingMergeExec>().filter(|merge| merge.fetch().is_none());
+    Ok(merge.and_then(|merge| Some(MergeExec::of(merge, places(merge.expr(), &node.schema())?))))
 }
 
 /// The columns of an order, if they are two of BIGINT, the least first, and never NULL.

@@ -52,11 +52,8 @@ pub const FEW_ROWS: u64 = 100_000;
 /// What a window over rows that come in its order keeps for a group, about.
 const GROUP_BYTES: u64 = 64;
 
-/// What a distinct value of a group takes at most, of the values that are counted as numbers.
-const VALUE_BYTES: u64 = 8;
-
-/// Memory is dealt out evenly among all operators that can spill; the steps that run at once have fewer than so many.
-const SHARES: u64 = 128;
+/// What a distinct value of a group takes with its part of what all values take, about.
+const VALUE_BYTES: u64 = 16;
 
 /// What the names behind `new.`, `old.` and `last.` mean to a job.
 pub struct Transition {
@@ -132,17 +129,19 @@ impl Engine {
             config = config.with_target_partitions(1);
             config.options_mut().optimizer.max_passes = 1;
         }
-        let counts_values = self.holds_values_of(rows);
+        let pool = &self.state.runtime_env().memory_pool;
+        let memory_for_values = self.holds(rows.saturating_mul(VALUE_BYTES), 8).then(|| pool.clone());
         let own = self.state.optimizers().iter().cloned();
         // It would make groups of what is counted.
-        let own =
-            own.filter(|rule| !counts_values || rule.name() != "single_distinct_aggregation_to_group_by");
-        let rows_in_order = self.holds_groups_of(rows).then_some(rows);
+        let own = own.filter(|rule| {
+            memory_for_values.is_none() || rule.name() != "single_distinct_aggregation_to_group_by"
+        });
+        let rows_in_order = self.holds(rows.saturating_mul(GROUP_BYTES), 2).then_some(rows);
         let builder = self
             .builder()
             .with_config(config)
             .with_optimizer_rules(own.collect())
-            .with_physical_optimizer_rules(rules::rules_of_jobs(counts_values, rows_in_order));
+            .with_physical_optimizer_rules(rules::rules_of_jobs(memory_for_values, rows_in_order));
         let session = Engine::session_of(builder, catalogue);
         session.register_catalog(NEW, transition.new.clone());
         session.register_catalog(OLD, transition.old.clone());
@@ -150,19 +149,11 @@ impl Engine {
         session
     }
 
-    /// Whether memory holds a group for each of so many rows. If not, what looks at groups has to sort and spill.
-    fn holds_groups_of(&self, rows: u64) -> bool {
+    /// Whether a part of the memory, one of so many, holds so many bytes. If not, what looks at groups has to sort, and
+    /// what counts distinct values has to make groups of them: both can be spilled.
+    fn holds(&self, bytes: u64, parts: u64) -> bool {
         match self.state.runtime_env().memory_pool.memory_limit() {
-            PoolLimit::Finite(bytes) => rows.saturating_mul(GROUP_BYTES) < bytes as u64 / 2,
-            PoolLimit::Infinite | PoolLimit::Unknown => true,
-        }
-    }
-
-    /// Whether a share of the memory holds a distinct value for each of so many rows. If not, what counts them has to
-    /// make groups of them, which can be spilled piece by piece.
-    fn holds_values_of(&self, rows: u64) -> bool {
-        match self.state.runtime_env().memory_pool.memory_limit() {
-            PoolLimit::Finite(bytes) => rows.saturating_mul(VALUE_BYTES) < bytes as u64 / SHARES,
+            PoolLimit::Finite(all) => bytes < all as u64 / parts,
             PoolLimit::Infinite | PoolLimit::Unknown => true,
         }
     }

@@ -1,19 +1,19 @@
 //! Rules of the physical planner: the engine's own, but for a limit that would be lost and pauses that would be missing.
 
+use std::fmt;
 use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::limit_pushdown::LimitPushdown;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 
-use super::distinct::DistinctCounts;
-use super::merge::MergedInBatches;
-use super::window::StreamedWindows;
+use super::{distinct, merge, window};
 
 /// A rule as the planner holds it.
 type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
@@ -23,17 +23,66 @@ pub fn rules() -> Vec<Rule> {
     let limits: Rule = Arc::new(Limits(LimitPushdown::new()));
     let own = PhysicalOptimizer::new().rules.into_iter();
     let own = own.map(|rule| if rule.name() == limits.name() { limits.clone() } else { rule });
-    let pauses: Rule = Arc::new(Pauses);
-    own.chain([pauses]).collect()
+    own.chain([Replacement::rule("Pauses", paused)]).collect()
 }
 
-/// The same for jobs: distinct values are counted as numbers where memory holds these, and windows over rows that come in
-/// their order, about so many, are not sorted.
-pub fn rules_of_jobs(counts_values: bool, rows_in_order: Option<u64>) -> Vec<Rule> {
-    let streamed = rows_in_order.map(|rows| Arc::new(StreamedWindows { rows }) as Rule);
-    let counted = counts_values.then(|| Arc::new(DistinctCounts) as Rule);
-    let merged = rows_in_order.map(|_| Arc::new(MergedInBatches) as Rule);
+/// The same for jobs: distinct values are counted as numbers, if there is memory for these, and windows over rows that
+/// come in their order, about so many, are not sorted.
+pub fn rules_of_jobs(
+    memory_for_values: Option<Arc<dyn MemoryPool>>,
+    rows_in_order: Option<u64>,
+) -> Vec<Rule> {
+    let streamed = rows_in_order
+        .map(|rows| Replacement::rule("StreamedWindows", move |node| window::streamed(node, rows)));
+    let counted = memory_for_values
+        .map(|memory| Replacement::rule("DistinctCounts", move |node| distinct::counted(node, &memory)));
+    let merged = rows_in_order.map(|_| Replacement::rule("MergedInBatches", merge::merged_in_batches));
     streamed.into_iter().chain(counted).chain(rules()).chain(merged).collect()
+}
+
+/// Gives operators another one in their place, from the leaves up.
+struct Replacement<F> {
+    name: &'static str,
+    /// What takes a node's place, if anything does.
+    of: F,
+}
+
+impl<F> Replacement<F>
+where
+    F: Fn(&Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> + Send + Sync + 'static,
+{
+    fn rule(name: &'static str, of: F) -> Rule {
+        Arc::new(Replacement { name, of })
+    }
+}
+
+impl<F> fmt::Debug for Replacement<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl<F> PhysicalOptimizerRule for Replacement<F>
+where
+    F: Fn(&Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> + Send + Sync + 'static,
+{
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let replaced = plan.transform_up(|node| {
+            Ok(match (self.of)(&node)? {
+                Some(other) => Transformed::yes(other),
+                None => Transformed::no(node),
+            })
+        });
+        replaced.data()
+    }
+
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
 }
 
 /// Limits go down to where rows come from, except in plans with a scan that answers from the log of a table alone: it
@@ -65,23 +114,6 @@ impl PhysicalOptimizerRule for Limits {
 
 /// Joins pause between their batches, as scans do: one that makes very many rows of few asks its scans so seldom that
 /// nothing else could run on its thread, and nothing could stop it.
-#[derive(Debug)]
-struct Pauses;
-
-impl PhysicalOptimizerRule for Pauses {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        let paused = plan.transform_up(|node| match node.name().ends_with("JoinExec") {
-            true => Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>)),
-            false => Ok(Transformed::no(node)),
-        });
-        paused.data()
-    }
-
-    fn name(&self) -> &str {
-        "Pauses"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
+fn paused(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    Ok(node.name().ends_with("JoinExec").then(|| Arc::new(CooperativeExec::new(node.clone())) as _))
 }

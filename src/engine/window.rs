@@ -7,9 +7,8 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, Int64Type, Schema, SchemaRef};
 use datafusion::common::Result;
-use datafusion::common::config::ConfigOptions;
 use datafusion::common::hash_utils::RandomState;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::WindowFrameBound;
@@ -17,7 +16,6 @@ use datafusion::physical_expr::window::{StandardWindowExpr, WindowExpr};
 use datafusion::physical_expr::{
     Distribution, EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr,
 };
-use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
@@ -29,36 +27,10 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt;
 
-/// Takes the place of a window operator whose rows come in its order and whose functions need no more than a number a
-/// group: `row_number()` and `first_value` of a BIGINT that is never NULL. Must run before rules that sort.
-#[derive(Debug)]
-pub(super) struct StreamedWindows {
-    /// How many rows will come, about.
-    pub rows: u64,
-}
-
-impl PhysicalOptimizerRule for StreamedWindows {
-    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        let streamed = plan.transform_up(|node| {
-            Ok(match streamed(&node, self.rows)? {
-                Some(streamed) => Transformed::yes(streamed),
-                None => Transformed::no(node),
-            })
-        });
-        streamed.data()
-    }
-
-    fn name(&self) -> &'static str {
-        "StreamedWindows"
-    }
-
-    fn schema_check(&self) -> bool {
-        true
-    }
-}
-
-/// The operator that takes a node's place, if one can.
-fn streamed(node: &Arc<dyn ExecutionPlan>, rows: u64) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+/// Takes the place of a window operator whose rows come in its order, about so many, and whose functions need no more
+/// than a number a group: `row_number()` and `first_value` of a BIGINT that is never NULL. Must be looked for before
+/// rules that sort.
+pub(super) fn streamed(node: &Arc<dyn ExecutionPlan>, rows: u64) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let (expressions, input) = match node.downcast_ref::<WindowAggExec>() {
         Some(window) => (window.window_expr(), window.input()),
         None => match node.downcast_ref::<BoundedWindowAggExec>() {

@@ -11,10 +11,10 @@ mod upkeep;
 mod write;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use datafusion::catalog::TableProvider;
-use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use deltalake::DeltaTableError;
 use deltalake::delta_datafusion::{DeltaScanNext, FileSelection, TableProviderBuilder};
 use deltalake::kernel::LogicalFileView;
@@ -127,8 +127,9 @@ impl Table {
     /// files and row groups, but are not tried on single rows before the other columns are decoded.
     pub async fn rows(&self, files: Option<&BTreeSet<String>>) -> Result<Arc<dyn TableProvider>> {
         // The scan asks a session whether filters go down to rows; by its defaults they do not.
-        let session = SessionStateBuilder::new().build();
-        let scan = self.scan()?.with_session(Arc::new(session));
+        static DEFAULTS: LazyLock<Arc<SessionState>> =
+            LazyLock::new(|| Arc::new(SessionStateBuilder::new().build()));
+        let scan = self.scan()?.with_session(DEFAULTS.clone());
         Ok(match files {
             Some(files) => scan.with_file_selection(FileSelection::from_file_paths(files)).await?,
             None => scan.await?,
