@@ -1,9 +1,10 @@
 -- Every invoice with its lines added up, by day, customer and country.
 --
 -- Sums and extremes only: those of the new lines are added to those of the lines
--- before.
+-- before. Lines of later days than any before meet none of these.
 --
 -- writes: full
+-- grows: invoice_date
 with
 new_invoices as (
     select

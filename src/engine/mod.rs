@@ -10,6 +10,7 @@ mod matching;
 mod merge;
 mod nested;
 mod parse;
+mod pool;
 mod row_hash;
 mod rules;
 mod share;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProviderList};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit as PoolLimit};
+use datafusion::execution::memory_pool::MemoryLimit as PoolLimit;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -35,6 +36,7 @@ pub use catalogue::{CATALOG, Catalogue};
 pub use functions::VERSION as FUNCTIONS_VERSION;
 pub use mapping::mapping_table;
 pub use nested::json_texts;
+use pool::Pool;
 use share::Share;
 pub use versions::{Asked, At, history, versions};
 
@@ -84,7 +86,7 @@ impl Engine {
             MemoryLimit::Auto => Some(machine_memory() / 2),
         };
         if let Some(bytes) = limit {
-            runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
+            runtime = runtime.with_memory_pool(Arc::new(Pool::new(bytes)));
         }
         let threads = threads(settings);
         Ok(Engine { state: state(runtime.build_arc()?, threads)?, threads })

@@ -68,6 +68,9 @@ pub struct Job {
     pub query: Query,
     /// How its rows are written.
     pub writes: Writes,
+    /// The column of days by which the table grows: rows of later days than it has are added to its rows, and none of
+    /// them would have changed by them.
+    pub grows_by: Option<String>,
     /// The estimator that learns from the rows; what it gives takes their place.
     pub learns: Option<Estimator>,
 }
@@ -106,7 +109,7 @@ impl Job {
     /// Reads the job of `name` from its file.
     pub fn load(path: &Path, name: TableName) -> Result<Job> {
         let query = Query::load(path)?;
-        let (mut writes, mut learns) = (None, None);
+        let (mut writes, mut grows_by, mut learns) = (None, None, None);
         for (number, line) in header_of(&query.sql).iter().enumerate() {
             let Some((key, value)) = line.split_once(':').filter(|_| is_directive(line)) else { continue };
             let error = |message: String| {
@@ -120,6 +123,7 @@ impl Job {
                     return Err(error(format!("`{name}` cannot write `{other}`"))
                         .hint("`-- writes:` is `full`, `append` or `nothing`"));
                 }
+                ("grows", column) => grows_by = Some(column.to_string()),
                 ("learns", name) => {
                     let known = Estimator::ALL.into_iter().map(Estimator::as_str);
                     let unknown = || error(format!("there is no estimator `{name}`"));
@@ -128,7 +132,7 @@ impl Job {
                 }
                 (key, _) => {
                     let error = error(format!("unknown header `{key}`"));
-                    return Err(with_nearest(error, key, ["learns", "writes"].into_iter()));
+                    return Err(with_nearest(error, key, ["grows", "learns", "writes"].into_iter()));
                 }
             }
         }
@@ -142,7 +146,12 @@ impl Job {
                 .detail(format!("in {}", path.display()))
                 .hint("let it write nothing, and let a table read what it learns"));
         }
-        Ok(Job { name, query, writes, learns })
+        if grows_by.is_some() && writes != Writes::Full {
+            return Err(Error::invalid(format!("`{name}` grows, but does not write its rows whole"))
+                .detail(format!("in {}", path.display()))
+                .hint("`-- grows:` goes with `-- writes: full`"));
+        }
+        Ok(Job { name, query, writes, grows_by, learns })
     }
 
     /// The tables of the lake it reads, whole or what is new of them.

@@ -25,6 +25,13 @@ fn the_header_and_the_reads_are_found() {
     assert_eq!(job.query.reads, ["lake.run", "silver.a"]);
     assert_eq!(job.reads().collect::<Vec<_>>(), [TableName::new(Layer::Silver, "a")]);
     assert_eq!(job.writes, Writes::Full);
+    assert_eq!(job.grows_by, None);
+}
+
+#[test]
+fn a_job_may_say_by_what_its_table_grows() {
+    let job = job("gold.daily", "-- writes: full\n-- grows: day\nselect day from new.silver.a").unwrap();
+    assert_eq!(job.grows_by.as_deref(), Some("day"));
 }
 
 #[test]
@@ -44,6 +51,8 @@ fn what_is_not_one_query_is_refused() {
     assert_eq!(message("select 1"), "`gold.a` does not say how it writes");
     assert_eq!(message("-- writes: ful\nselect 1"), "`gold.a` cannot write `ful`");
     assert_eq!(message("-- wirtes: full\nselect 1"), "unknown header `wirtes`");
+    let grown = "-- writes: append\n-- grows: day\nselect 1";
+    assert_eq!(message(grown), "`gold.a` grows, but does not write its rows whole");
 }
 
 #[test]

@@ -5,8 +5,10 @@ mod quarantine;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use datafusion::arrow::datatypes::DataType;
+
 use crate::config::{Config, Export, Sources, with_nearest};
-use crate::contract::{Contract, Expectation, Layer, TableName};
+use crate::contract::{Column, Contract, Expectation, Layer, TableName};
 use crate::error::{Error, Result, io_error};
 use crate::job::{Graph, Job, LAST, NEW, OLD, PARAMETERS, Query, Writes};
 
@@ -269,6 +271,27 @@ impl Project {
                 job.name
             ))
             .hint("read one of its inputs as `new.<table>`, or write `-- writes: full`"));
+        }
+        job.grows_by.iter().try_for_each(|column| self.check_growth(job, column))
+    }
+
+    /// A table grows by a column of days that keeps its keys apart, and that the rows have which are new to it.
+    fn check_growth(&self, job: &Job, column: &str) -> Result<()> {
+        let refused = |why: String| {
+            Err(Error::invalid(format!("`{}` cannot grow by `{column}`: {why}", job.name))
+                .hint("grow by a date of the key that is never NULL, or leave the line `-- grows:` out"))
+        };
+        if job.new_rows_of().next().is_none() {
+            return refused("it does not say which rows are new".into());
+        }
+        if !self.contract(&job.name)?.key.iter().any(|key| key == column) {
+            return refused("that is no part of its key".into());
+        }
+        for name in job.new_rows_of().chain([job.name.clone()]) {
+            let has_days = |c: &&Column| c.name == column && c.data_type == DataType::Date32 && !c.nullable;
+            if self.contract(&name)?.columns.iter().find(has_days).is_none() {
+                return refused(format!("`{name}` has no such date, or it may be NULL"));
+            }
         }
         Ok(())
     }

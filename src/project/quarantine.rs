@@ -76,7 +76,7 @@ fn split(contract: &Contract, job: &Job, view: &TableName, twin: &TableName) -> 
     let columns = columns.join(", ");
     let of = |name: &TableName, writes: Writes, sql: String| -> Result<Job> {
         let query = Query::parse(&job.query.path, job.query.doc.clone(), sql)?;
-        Ok(Job { name: name.clone(), query, writes, learns: None })
+        Ok(Job { name: name.clone(), query, writes, grows_by: None, learns: None })
     };
     Ok([
         of(

@@ -29,6 +29,32 @@ use crate::learn::{Learned, Verdict};
 use crate::quality::{Keys, Tallier, Tally, measures_of};
 use crate::table::{CommitRecord, Draft, FileWriter, Mode, State, Table, Version};
 
+/// Where new rows stand to those that the table has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// They take their place.
+    Instead,
+    /// They are added to them.
+    Beside,
+    /// They are added to them, and no key is among both.
+    Beyond,
+}
+
+impl Place {
+    fn of(writes: Writes, is_increment: bool, grows: bool) -> Place {
+        match writes {
+            Writes::Append if is_increment => Place::Beside,
+            _ if grows => Place::Beyond,
+            _ => Place::Instead,
+        }
+    }
+
+    /// Nothing yet, where the keys of new rows can tell whether those of the table differ.
+    fn keys(self) -> Option<Keys> {
+        (self != Place::Beside).then(Keys::default)
+    }
+}
+
 /// What came of a step.
 #[derive(Default)]
 pub(super) struct Built {
@@ -47,7 +73,7 @@ pub(super) async fn build(lake: &Lake, run: &Run, step: &Step, states: &States) 
     for table in &step.tables {
         lake.observer.event(Event::Started { table: table.clone() });
     }
-    let Reading { transition, is_increment, rows: rows_in } = reading(lake, run, step, states).await?;
+    let Reading { transition, is_increment, grows, rows: rows_in } = reading(lake, run, step, states).await?;
     let session = lake.engine.job_session(run.catalogue.clone(), &transition, rows_in);
     let mut pumps = JoinSet::new();
     let (plans, model) = plan_step(lake, run, step, states, &session, &mut pumps).await?;
@@ -59,8 +85,8 @@ pub(super) async fn build(lake: &Lake, run: &Run, step: &Step, states: &States) 
         if is_kept(name) {
             return Ok(None);
         }
-        let appends = is_increment && job_of(lake, name)?.writes == Writes::Append;
-        write(lake, run, states, &session, name, plan, appends).await.map(Some)
+        let place = Place::of(job_of(lake, name)?.writes, is_increment, grows);
+        write(lake, run, states, &session, name, plan, place).await.map(Some)
     });
     let drafts = try_join_all(drafts).await?;
     ended(pumps).await?;
@@ -191,7 +217,7 @@ async fn write(
     session: &SessionContext,
     name: &TableName,
     plan: Arc<dyn ExecutionPlan>,
-    appends: bool,
+    place: Place,
 ) -> Result<Written> {
     let contract = lake.project.contract(name)?;
     let State { newest, table } = states.expect(name)?;
@@ -205,19 +231,24 @@ async fn write(
             name: name.clone(),
             schema: schema.clone(),
             tallier: tallier.clone(),
-            key: (!appends).then(|| key.clone()),
+            place,
+            key: key.clone(),
             observer: lake.observer.clone(),
         };
         writers.spawn(part.write(rows, newest.file_writer(&schema, &run.options)));
     }
-    let tally = if appends { Tally::of_table(session, table, &measures).await? } else { tallier.nothing() };
-    let keys = (!appends).then(Keys::default);
-    let mut all = Written { rows: Some(Vec::new()), draft: Draft::default(), tally, keys };
+    let tally = match place {
+        Place::Instead => tallier.nothing(),
+        Place::Beside | Place::Beyond => Tally::of_table(session, table, &measures).await?,
+    };
+    let keys = place.keys();
+    let mut all = Written { place, rows: Some(Vec::new()), draft: Draft::default(), tally, keys };
     while let Some(part) = writers.join_next().await {
         let part = part.map_err(|e| Error::internal(format!("a writer of `{name}` stopped: {e}")))?;
         let part = part.map_err(|e| e.detail(format!("while building `{name}`")))?;
         let draft = all.draft.merge(part.draft);
         all = Written {
+            place,
             rows: all
                 .rows
                 .zip(part.rows)
@@ -240,12 +271,13 @@ fn hand_over(lake: &Lake, run: &Run, name: &TableName, rows: Vec<RecordBatch>) -
 
 /// What was written of a table and seen of its rows.
 struct Written {
+    place: Place,
     /// The rows themselves, if they are few.
     rows: Option<Vec<RecordBatch>>,
     draft: Draft,
     /// The tally of all rows that the table will have.
     tally: Tally,
-    /// The keys of the rows; none when they are added to others.
+    /// The keys of the rows; none when others may have them too.
     keys: Option<Keys>,
 }
 
@@ -254,20 +286,21 @@ struct Part {
     name: TableName,
     schema: SchemaRef,
     tallier: Tallier,
-    /// The positions of the key's columns, if keys are looked at.
-    key: Option<Vec<usize>>,
+    place: Place,
+    /// The positions of the key's columns.
+    key: Vec<usize>,
     observer: Arc<dyn Observer>,
 }
 
 impl Part {
     async fn write(self, mut rows: SendableRecordBatchStream, mut writer: FileWriter) -> Result<Written> {
-        let (mut tally, mut keys) = (self.tallier.nothing(), self.key.is_some().then(Keys::default));
+        let (mut tally, mut keys) = (self.tallier.nothing(), self.place.keys());
         let (mut kept, mut count) = (Some(Vec::new()), 0_u64);
         while let Some(batch) = rows.next().await {
             let batch = conform(&batch?, &self.schema)?;
             tally = tally.plus(&self.tallier.take(&batch)?);
-            if let (Some(keys), Some(key)) = (&mut keys, &self.key) {
-                keys.take(&batch, key)?;
+            if let Some(keys) = &mut keys {
+                keys.take(&batch, &self.key)?;
             }
             writer.write(&batch).await?;
             count += batch.num_rows() as u64;
@@ -277,7 +310,7 @@ impl Part {
             kept.iter_mut().for_each(|kept| kept.push(batch.clone()));
             self.observer.event(Event::Wrote { table: self.name.clone(), rows: batch.num_rows() as u64 });
         }
-        Ok(Written { rows: kept, draft: writer.close().await?, tally, keys })
+        Ok(Written { place: self.place, rows: kept, draft: writer.close().await?, tally, keys })
     }
 }
 
@@ -313,10 +346,12 @@ async fn commit(
     unlearned: bool,
 ) -> Result<Table> {
     let State { newest, table } = states.expect(name)?;
-    let Written { draft, tally, keys, .. } = written;
-    let (mode, unique_key) = match keys {
-        None => (Mode::Append(table), false),
-        Some(keys) => (Mode::Replace, keys.are_unique()),
+    let Written { place, draft, tally, keys, .. } = written;
+    let are_unique = keys.is_some_and(|keys| keys.are_unique());
+    let (mode, unique_key) = match place {
+        Place::Instead => (Mode::Replace, are_unique),
+        Place::Beside => (Mode::Append(table), false),
+        Place::Beyond => (Mode::Append(table), are_unique && table.record().is_some_and(|r| r.unique_key)),
     };
     let record = CommitRecord {
         run_id: run.id.clone(),

@@ -16,6 +16,8 @@ pub(super) struct Reading {
     pub(super) transition: Transition,
     /// Whether `new.` is less than everything.
     pub(super) is_increment: bool,
+    /// Whether all that is new lies beyond what the step's table has, and is added to it.
+    pub(super) grows: bool,
     /// How many rows that is.
     pub(super) rows: u64,
 }
@@ -24,6 +26,8 @@ pub(super) struct Reading {
 struct Increment {
     /// The rows that came to each input since the step was last built, by the files they lie in.
     new: BTreeMap<TableName, BTreeSet<String>>,
+    /// Whether they lie beyond all that the step's table has.
+    grows: bool,
 }
 
 /// Finds out what a step reads; everything when it is built because it was asked for.
@@ -32,7 +36,8 @@ pub(super) async fn reading(lake: &Lake, run: &Run, step: &Step, states: &States
     let transition = transition(lake, step, states, increment.as_ref())?;
     add_last(lake, run, step, states, &transition.last).await?;
     let rows = rows_in(lake, step, states, increment.as_ref());
-    Ok(Reading { transition, is_increment: increment.is_some(), rows })
+    let grows = increment.as_ref().is_some_and(|increment| increment.grows);
+    Ok(Reading { transition, is_increment: increment.is_some(), grows, rows })
 }
 
 /// What is new to a step; none when it must be built whole: it reads no table's new rows, its text changed, or
@@ -64,21 +69,39 @@ async fn increment(lake: &Lake, run: &Run, step: &Step, states: &States) -> Resu
     let appends = jobs.iter().any(|job| job.writes == Writes::Append);
     let whole =
         jobs.iter().flat_map(|job| job.whole()).filter(|name| lake.project.contracts.contains_key(name));
-    for name in whole.filter(|_| appends) {
+    let mut stays = true;
+    for name in whole {
         let then = record.inputs.get(&name.to_string()).copied();
-        if !step.tables.contains(&name) && then != states.expect(&name)?.table.content() {
-            return Ok(None);
-        }
+        stays &= step.tables.contains(&name) || then == states.expect(&name)?.table.content();
     }
-    let mut increment = Increment { new: BTreeMap::new() };
+    if appends && !stays {
+        return Ok(None);
+    }
+    let mut new = BTreeMap::new();
     for name in news {
         let Some(then) = record.inputs.get(&name.to_string()) else { return Ok(None) };
         let Change::Appended(files) = states.expect(&name)?.table.changes_since(*then).await? else {
             return Ok(None);
         };
-        increment.new.insert(name, files);
+        new.insert(name, files);
     }
-    Ok(Some(increment))
+    let grows = stays && is_beyond(&jobs, states, &new)?;
+    Ok(Some(Increment { new, grows }))
+}
+
+/// Whether the new rows are of later days than all that the table has whose job says that it grows by them.
+fn is_beyond(jobs: &[&Job], states: &States, new: &BTreeMap<TableName, BTreeSet<String>>) -> Result<bool> {
+    let [job] = jobs else { return Ok(false) };
+    let Some(column) = &job.grows_by else { return Ok(false) };
+    let table = &states.expect(&job.name)?.table;
+    let Some((_, last)) = table.days(column, &table.files_but(&BTreeSet::new())) else { return Ok(false) };
+    for (name, files) in new {
+        let days = states.expect(name)?.table.days(column, files);
+        if days.is_none_or(|(first, _)| first <= last) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The names behind `new.` and `old.` for the jobs of a step: of an increment, or of everything as if nothing
@@ -108,6 +131,9 @@ fn transition(
         for name in job.old_rows_of() {
             match increment {
                 None => transition.old.empty(&name, &lake.project.contract(&name)?.schema())?,
+                Some(increment) if step.tables.contains(&name) && increment.grows => {
+                    transition.old.empty(&name, &lake.project.contract(&name)?.schema())?;
+                }
                 Some(_) if step.tables.contains(&name) => transition.old.open(&states.expect(&name)?.table),
                 Some(increment) => {
                     let table = &states.expect(&name)?.table;

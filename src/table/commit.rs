@@ -163,7 +163,6 @@ impl Table {
         }
     }
 
-    /// Rows that stay must be able to keep the contract: columns may be added, if they may be NULL.
     /// Whether it has every column of a contract, by name and type.
     pub fn has_columns_of(&self, contract: &Contract) -> Result<bool> {
         let promised: StructType = delta_schema(contract)?;
@@ -176,6 +175,7 @@ impl Table {
         Ok(promised.fields().all(has))
     }
 
+    /// Rows that stay must be able to keep the contract: columns may be added, if they may be NULL.
     fn check_widened(&self, contract: &Contract) -> Result<()> {
         let Some(state) = &self.state else { return Ok(()) };
         let now: StructType = delta_schema(contract)?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use deltalake::kernel::LogicalFileView;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectMeta;
@@ -47,6 +47,18 @@ impl Table {
             Range { file, first: bound("minValues", i64::MIN), last: bound("maxValues", i64::MAX) }
         };
         self.files().into_iter().map(range).collect()
+    }
+
+    /// The first and the last day of a column in the files of these names; none where the statistics of one do not tell.
+    pub fn days(&self, column: &str, files: &BTreeSet<String>) -> Option<(NaiveDate, NaiveDate)> {
+        let all = self.files();
+        let days = |file: &String| {
+            let stats: serde_json::Value = serde_json::from_str(&all.get(file)?.stats()?).ok()?;
+            let day = |of: &str| stats[of][column].as_str()?.parse::<NaiveDate>().ok();
+            Some((day("minValues")?, day("maxValues")?))
+        };
+        let (first, last): (Vec<_>, Vec<_>) = files.iter().map(days).collect::<Option<_>>()?;
+        Some((first.into_iter().min()?, last.into_iter().max()?))
     }
 
     /// The bytes of each file of the table, by its name.

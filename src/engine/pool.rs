@@ -1,0 +1,186 @@
+//! The memory of all queries: those who can spill share it evenly, and leave some to those who cannot.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool, MemoryReservation, human_readable_size};
+
+/// The part of the memory, one of so many, that is left to those who cannot spill.
+const LEFT: usize = 8;
+
+/// So many bytes, dealt out on demand.
+///
+/// Of the operators of a plan few hold much at a time. Unlike DataFusion's `FairSpillPool` this one shares the memory
+/// among those who hold some, and not among all that there are. Who holds more than the share that is now due to them
+/// spills when they ask for more; until then others take from a quarter that no share is made of.
+#[derive(Debug)]
+pub struct Pool {
+    bytes: usize,
+    held: Mutex<Held>,
+}
+
+/// What is held, in bytes.
+#[derive(Debug, Default)]
+struct Held {
+    /// By those who can spill and hold some.
+    spillable: HashMap<usize, usize>,
+    /// By those who cannot.
+    unspillable: usize,
+    all: usize,
+}
+
+impl Pool {
+    /// So many bytes.
+    pub fn new(bytes: usize) -> Pool {
+        Pool { bytes, held: Mutex::default() }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// By how many bytes a reservation may grow.
+    fn room(&self, held: &Held, reservation: &MemoryReservation) -> usize {
+        let free = self.bytes.saturating_sub(held.all);
+        match held.spillable.get(&reservation.consumer().id()) {
+            Some(own) => {
+                let share = self.bytes.saturating_sub(held.unspillable) / 4 * 3 / held.spillable.len();
+                share.saturating_sub(*own).min(free.saturating_sub(self.bytes / LEFT))
+            }
+            // Who cannot spill, or has nothing yet that could be spilled.
+            None => free,
+        }
+    }
+}
+
+impl Held {
+    fn add(&mut self, reservation: &MemoryReservation, bytes: usize) {
+        self.all += bytes;
+        match reservation.consumer().can_spill() {
+            true if bytes > 0 => *self.spillable.entry(reservation.consumer().id()).or_default() += bytes,
+            true => {}
+            false => self.unspillable += bytes,
+        }
+    }
+}
+
+impl fmt::Display for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", human_readable_size(self.bytes))
+    }
+}
+
+impl MemoryPool for Pool {
+    fn name(&self) -> &str {
+        "pool"
+    }
+
+    fn grow(&self, reservation: &MemoryReservation, additional: usize) {
+        self.held().add(reservation, additional);
+    }
+
+    fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
+        let (mut held, id) = (self.held(), reservation.consumer().id());
+        held.all -= shrink;
+        match held.spillable.get_mut(&id) {
+            Some(own) => *own -= shrink,
+            None => held.unspillable -= shrink,
+        }
+        if held.spillable.get(&id) == Some(&0) {
+            held.spillable.remove(&id);
+        }
+    }
+
+    fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
+        let mut held = self.held();
+        if additional > self.room(&held, reservation) {
+            return Err(DataFusionError::ResourcesExhausted(format!(
+                "{} for {}, which holds {}: {} of {} are in use",
+                human_readable_size(additional),
+                reservation.consumer().name(),
+                human_readable_size(reservation.size()),
+                human_readable_size(held.all),
+                human_readable_size(self.bytes),
+            )));
+        }
+        held.add(reservation, additional);
+        Ok(())
+    }
+
+    fn reserved(&self) -> usize {
+        self.held().all
+    }
+
+    fn memory_limit(&self) -> MemoryLimit {
+        MemoryLimit::Finite(self.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Proves who gets how much, and that nothing is given twice.
+
+    use std::sync::Arc;
+
+    use datafusion::execution::memory_pool::MemoryConsumer;
+
+    use super::*;
+
+    fn pool() -> Arc<dyn MemoryPool> {
+        Arc::new(Pool::new(800))
+    }
+
+    fn consumer(pool: &Arc<dyn MemoryPool>, can_spill: bool) -> MemoryReservation {
+        MemoryConsumer::new("operator").with_can_spill(can_spill).register(pool)
+    }
+
+    #[test]
+    fn who_can_spill_leaves_some_to_who_cannot() {
+        let pool = pool();
+        let (sort, join) = (consumer(&pool, true), consumer(&pool, false));
+        sort.try_grow(600).unwrap();
+        sort.try_grow(1).unwrap_err();
+        join.try_grow(200).unwrap();
+        join.try_grow(1).unwrap_err();
+        assert_eq!(pool.reserved(), 800);
+        drop((sort, join));
+        assert_eq!(pool.reserved(), 0);
+    }
+
+    #[test]
+    fn shares_are_of_those_who_hold_some() {
+        let pool = pool();
+        let idle: Vec<_> = (0..50).map(|_| consumer(&pool, true)).collect();
+        let (one, other) = (consumer(&pool, true), consumer(&pool, true));
+        one.try_grow(600).unwrap();
+        // The other one begins beside it, though what is left has an end.
+        other.try_grow(50).unwrap();
+        other.try_grow(50).unwrap();
+        other.try_grow(1).unwrap_err();
+        // The first spills, as it holds more than half of what is dealt out.
+        one.try_grow(1).unwrap_err();
+        one.free();
+        other.try_grow(200).unwrap();
+        other.try_grow(1).unwrap();
+        one.try_grow(300).unwrap();
+        one.try_grow(1).unwrap_err();
+        drop(idle);
+    }
+
+    #[test]
+    fn parts_of_a_reservation_count_together() {
+        let pool = pool();
+        let (mut whole, other) = (consumer(&pool, true), consumer(&pool, true));
+        other.try_grow(1).unwrap();
+        whole.try_grow(200).unwrap();
+        let part = whole.take();
+        whole.try_grow(100).unwrap();
+        whole.try_grow(1).unwrap_err();
+        drop(part);
+        whole.try_grow(200).unwrap();
+        drop((whole, other));
+        assert_eq!(pool.reserved(), 0);
+    }
+}
