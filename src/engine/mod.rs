@@ -3,6 +3,7 @@
 mod arrival;
 mod bounds;
 mod catalogue;
+mod compact;
 mod distinct;
 mod functions;
 mod mapping;

@@ -1,6 +1,8 @@
 //! The memory of all queries: those who can spill share it evenly, and leave some to those who cannot.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +11,9 @@ use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool, MemoryReservat
 
 /// The part of the memory, one of so many, that is left to those who cannot spill.
 const LEFT: usize = 8;
+
+/// How many of those who hold most are told of.
+const TOLD: usize = 3;
 
 /// So many bytes, dealt out on demand.
 ///
@@ -21,14 +26,18 @@ pub struct Pool {
     held: Mutex<Held>,
 }
 
-/// What is held, in bytes.
+/// Who holds how much, by the consumer's number.
 #[derive(Debug, Default)]
 struct Held {
-    /// By those who can spill and hold some.
-    spillable: HashMap<usize, usize>,
-    /// By those who cannot.
-    unspillable: usize,
+    by: HashMap<usize, Holder>,
     all: usize,
+}
+
+#[derive(Debug)]
+struct Holder {
+    name: String,
+    can_spill: bool,
+    bytes: usize,
 }
 
 impl Pool {
@@ -44,25 +53,43 @@ impl Pool {
     /// By how many bytes a reservation may grow.
     fn room(&self, held: &Held, reservation: &MemoryReservation) -> usize {
         let free = self.bytes.saturating_sub(held.all);
-        match held.spillable.get(&reservation.consumer().id()) {
-            Some(own) => {
-                let share = self.bytes.saturating_sub(held.unspillable) / 4 * 3 / held.spillable.len();
-                share.saturating_sub(*own).min(free.saturating_sub(self.bytes / LEFT))
+        match held.by.get(&reservation.consumer().id()) {
+            Some(Holder { can_spill: true, bytes, .. }) => {
+                let (can, cannot): (Vec<_>, Vec<_>) = held.by.values().partition(|holder| holder.can_spill);
+                let unspillable = cannot.iter().map(|holder| holder.bytes).sum();
+                let share = self.bytes.saturating_sub(unspillable) / 4 * 3 / can.len();
+                share.saturating_sub(*bytes).min(free.saturating_sub(self.bytes / LEFT))
             }
             // Who cannot spill, or has nothing yet that could be spilled.
-            None => free,
+            _ => free,
         }
     }
 }
 
 impl Held {
     fn add(&mut self, reservation: &MemoryReservation, bytes: usize) {
+        let consumer = reservation.consumer();
+        let nothing = || Holder { name: consumer.name().into(), can_spill: consumer.can_spill(), bytes: 0 };
+        self.by.entry(consumer.id()).or_insert_with(nothing).bytes += bytes;
         self.all += bytes;
-        match reservation.consumer().can_spill() {
-            true if bytes > 0 => *self.spillable.entry(reservation.consumer().id()).or_default() += bytes,
-            true => {}
-            false => self.unspillable += bytes,
+    }
+
+    fn take(&mut self, reservation: &MemoryReservation, bytes: usize) {
+        self.all -= bytes;
+        if let Entry::Occupied(mut holder) = self.by.entry(reservation.consumer().id()) {
+            holder.get_mut().bytes -= bytes;
+            if holder.get().bytes == 0 {
+                holder.remove();
+            }
         }
+    }
+
+    /// Those who hold most, in words.
+    fn most(&self) -> String {
+        let mut holders: Vec<&Holder> = self.by.values().collect();
+        holders.sort_by_key(|holder| Reverse(holder.bytes));
+        let of = |holder: &&Holder| format!("{} by {}", human_readable_size(holder.bytes), holder.name);
+        holders.iter().take(TOLD).map(of).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -82,27 +109,19 @@ impl MemoryPool for Pool {
     }
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
-        let (mut held, id) = (self.held(), reservation.consumer().id());
-        held.all -= shrink;
-        match held.spillable.get_mut(&id) {
-            Some(own) => *own -= shrink,
-            None => held.unspillable -= shrink,
-        }
-        if held.spillable.get(&id) == Some(&0) {
-            held.spillable.remove(&id);
-        }
+        self.held().take(reservation, shrink);
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let mut held = self.held();
         if additional > self.room(&held, reservation) {
             return Err(DataFusionError::ResourcesExhausted(format!(
-                "{} for {}, which holds {}: {} of {} are in use",
+                "{} more for {}: of {}, {} are in use, {}",
                 human_readable_size(additional),
                 reservation.consumer().name(),
-                human_readable_size(reservation.size()),
-                human_readable_size(held.all),
                 human_readable_size(self.bytes),
+                human_readable_size(held.all),
+                held.most(),
             )));
         }
         held.add(reservation, additional);
