@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::LogicalPlan;
@@ -69,10 +69,10 @@ pub async fn check(lake: &Lake) -> Result<Checked> {
 
 /// Plans a job and compares what it makes with what is promised; gives the columns that it makes.
 async fn check_job(lake: &Lake, session: &SessionContext, job: &Job) -> Result<SchemaRef> {
-    let made = plan(session, &job.query).await?;
-    let views = job.reads().filter(|read| lake.project.is_view(read));
-    for view in views {
-        check_read_once(session, job, &view).await?;
+    let plan = plan(session, &job.query).await?;
+    let made = plan.schema().inner().clone();
+    for view in job.reads().filter(|read| lake.project.is_view(read)) {
+        check_read_once(&plan, job, &view)?;
     }
     match (job.writes, job.learns) {
         (Writes::Nothing, Some(estimator)) => compare_input(job, estimator, &made)?,
@@ -101,9 +101,9 @@ fn compare_input(job: &Job, estimator: Estimator, made: &SchemaRef) -> Result<()
 }
 
 /// A view streams once, so a job may have it in one place only.
-async fn check_read_once(session: &SessionContext, job: &Job, view: &TableName) -> Result<()> {
+fn check_read_once(plan: &LogicalPlan, job: &Job, view: &TableName) -> Result<()> {
     let mut scans = 0;
-    session.sql(&job.query.sql).await?.into_optimized_plan()?.apply_with_subqueries(|node| {
+    plan.apply_with_subqueries(|node| {
         scans += usize::from(
             matches!(node, LogicalPlan::TableScan(scan) if scan.table_name.table() == view.table),
         );
@@ -120,12 +120,16 @@ async fn check_read_once(session: &SessionContext, job: &Job, view: &TableName) 
     Ok(())
 }
 
-/// The schema of what a query makes.
-async fn plan(session: &SessionContext, query: &Query) -> Result<SchemaRef> {
-    let at = |e: datafusion::error::DataFusionError| place(e.into(), &query.path, &query.sql);
-    let frame = session.sql(&query.sql).await.map_err(at)?;
-    let optimised = frame.into_optimized_plan().map_err(at)?;
-    Ok(Arc::new(Schema::clone(optimised.schema().as_arrow())))
+/// The plan of a query.
+async fn plan(session: &SessionContext, query: &Query) -> Result<LogicalPlan> {
+    let planned = analysed(session, &query.sql).await;
+    planned.map_err(|e| place(e.into(), &query.path, &query.sql))
+}
+
+/// What a query means, with all names and types found. How it is best computed cannot be at fault.
+async fn analysed(session: &SessionContext, sql: &str) -> datafusion::error::Result<LogicalPlan> {
+    let (state, plan) = session.sql(sql).await?.into_parts();
+    state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
 }
 
 /// Adds the file to an error, with the line and its text when the message names one word of the query.
@@ -221,8 +225,7 @@ async fn check_judgement(lake: &Lake, session: &SessionContext, contract: &Contr
     let at = |error: Error| error.detail(format!("in {}", contract.path.display()));
     Tallier::new(session, &contract.schema(), &measures_of(&lake.project, contract)).map_err(at)?;
     for query in set_queries(contract, lake.clock.now()) {
-        let planned = async { session.sql(&query).await?.into_optimized_plan() }.await;
-        planned.map_err(|e| at(e.into()))?;
+        analysed(session, &query).await.map_err(|e| at(e.into()))?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Faults at any moment: a store that fails, stalls, tears a write or loses an answer, a process that is killed,
 //! a folder that may no longer be written. Readers see the lake as it was before or after, the next run mends it.
 //!
-//! `LAKE_TEST_SEED` chooses where it hurts, `LAKE_TEST_FAULTS=all` every operation and every fault.
+//! `LAKE_TEST_SEED` chooses where it hurts, and `LAKE_TEST_CASES` how often.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -30,10 +30,6 @@ const WORKERS: usize = 2;
 
 /// How long a store stalls.
 const STALL: Duration = Duration::from_millis(20);
-
-/// Of how many writes and reads of a run one fails in turn, when not all are tried.
-const WRITES: u64 = 20;
-const READS: u64 = 8;
 
 /// A delivery with something of everything: sales, a return, a repeat, a line that is refused, a malformed one.
 pub const FIRST: &str = "536365,85123A,HEART,6,12/1/2010 8:26,2.55,17850,United Kingdom\n\
@@ -71,6 +67,31 @@ pub fn seed() -> u64 {
     let seed = std::env::var("LAKE_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     eprintln!("LAKE_TEST_SEED={seed}");
     seed
+}
+
+/// How many cases a test tries of those that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cases {
+    Few,
+    Many,
+    All,
+}
+
+impl Cases {
+    /// What `LAKE_TEST_CASES` says: `few`, as when it is not set, `many` or `all`.
+    pub fn asked() -> Cases {
+        match std::env::var("LAKE_TEST_CASES").as_deref() {
+            Err(_) | Ok("few") => Cases::Few,
+            Ok("many") => Cases::Many,
+            Ok("all") => Cases::All,
+            Ok(other) => panic!("LAKE_TEST_CASES is `few`, `many` or `all`, not `{other}`"),
+        }
+    }
+
+    /// One number for few cases, another for more.
+    pub fn of<T>(self, few: T, many: T) -> T {
+        if self == Cases::Few { few } else { many }
+    }
 }
 
 /// Chance that can be repeated (SplitMix64).
@@ -397,7 +418,7 @@ pub async fn waiting() -> Waiting {
 fn faults(waiting: &Waiting, seed: u64) -> Vec<(At, Fault)> {
     let of_writes = [Fault::Fail, Fault::Tear, Fault::Forget, Fault::Stall];
     let of_reads = [Fault::Fail, Fault::Stall];
-    if std::env::var("LAKE_TEST_FAULTS").is_ok_and(|which| which == "all") {
+    if Cases::asked() == Cases::All {
         let writes = (1..=waiting.writes).flat_map(|n| of_writes.map(|fault| (At::Write(n), fault)));
         let reads = (1..=waiting.reads).flat_map(|n| of_reads.map(|fault| (At::Read(n), fault)));
         return writes.chain(reads).collect();
@@ -408,7 +429,8 @@ fn faults(waiting: &Waiting, seed: u64) -> Vec<(At, Fault)> {
         let offset = chance.below(stride);
         (1 + offset..=all).step_by(stride as usize).collect::<Vec<_>>()
     };
-    let (writes, reads) = (strided(waiting.writes, WRITES), strided(waiting.reads, READS));
+    let (of_all_writes, of_all_reads) = Cases::asked().of((8, 4), (20, 8));
+    let (writes, reads) = (strided(waiting.writes, of_all_writes), strided(waiting.reads, of_all_reads));
     // Each fault comes in turn, from one that the seed chooses; a read that stalls is tried once.
     let turn = seed as usize;
     let writes = writes.into_iter().enumerate().map(|(i, n)| (At::Write(n), of_writes[(i + turn) % 4]));
@@ -502,7 +524,8 @@ fn a_process_that_is_killed_at_any_moment_loses_nothing() {
     assert!(block_on(shown(&undisturbed)) == waiting.after);
     assert!(points > 20, "a run has {points} points only");
     let waiting = &waiting;
-    let chosen: Vec<usize> = (1 + seed as usize % 3..=points).step_by(3).collect();
+    let step = Cases::asked().of(9, 3);
+    let chosen: Vec<usize> = (1 + seed as usize % step..=points).step_by(step).collect();
     in_parallel(chosen, |at| async move {
         let what = format!("killed at point {at} of {points}");
         let fresh = copy_of(&waiting.fresh);

@@ -17,12 +17,9 @@ use lake::table::{Publication, Publications, Table, WriteOptions};
 use lake_generate::{Dirt, Parameters, Split};
 
 use crate::faults::{
-    At, Chance, FIRST, Fault, SECOND, Waiting, copy_of, faulty, in_parallel, seed, shown, waiting,
+    At, Cases, Chance, FIRST, Fault, SECOND, Waiting, copy_of, faulty, in_parallel, seed, shown, waiting,
 };
 use crate::support::{Fresh, HEADER};
-
-/// How many seeds the property is tried with.
-const SEEDS: u64 = 6;
 
 /// A file as it is delivered.
 #[derive(Clone)]
@@ -141,7 +138,7 @@ async fn is_verified(lake: &Lake, what: &str) {
 #[test]
 fn deliveries_in_any_order_and_pieces_end_in_what_one_build_gives() {
     let seed = seed();
-    let seeds: Vec<u64> = (0..SEEDS).map(|i| seed + i).collect();
+    let seeds: Vec<u64> = (0..Cases::asked().of(2, 6)).map(|i| seed + i).collect();
     in_parallel(seeds, any_order);
 }
 
