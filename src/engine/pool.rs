@@ -1,4 +1,4 @@
-//! The memory of all queries: those who can spill share it evenly, and leave some to those who cannot.
+//! The memory of all queries: those who get along with less share it evenly, and leave some to the others.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -7,9 +7,11 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use datafusion::common::{DataFusionError, Result};
-use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool, MemoryReservation, human_readable_size};
+use datafusion::execution::memory_pool::{
+    MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation, human_readable_size,
+};
 
-/// The part of the memory, one of so many, that is left to those who cannot spill.
+/// The part of the memory, one of so many, that those who get along with less leave to the others.
 const LEFT: usize = 8;
 
 /// How many of those who hold most are told of.
@@ -36,7 +38,8 @@ struct Held {
 #[derive(Debug)]
 struct Holder {
     name: String,
-    can_spill: bool,
+    /// Whether it gets along with less.
+    yields: bool,
     bytes: usize,
 }
 
@@ -54,13 +57,13 @@ impl Pool {
     fn room(&self, held: &Held, reservation: &MemoryReservation) -> usize {
         let free = self.bytes.saturating_sub(held.all);
         match held.by.get(&reservation.consumer().id()) {
-            Some(Holder { can_spill: true, bytes, .. }) => {
-                let (can, cannot): (Vec<_>, Vec<_>) = held.by.values().partition(|holder| holder.can_spill);
-                let unspillable = cannot.iter().map(|holder| holder.bytes).sum();
-                let share = self.bytes.saturating_sub(unspillable) / 4 * 3 / can.len();
+            Some(Holder { yields: true, bytes, .. }) => {
+                let (sharers, others): (Vec<_>, Vec<_>) = held.by.values().partition(|holder| holder.yields);
+                let of_others = others.iter().map(|holder| holder.bytes).sum();
+                let share = self.bytes.saturating_sub(of_others) / 4 * 3 / sharers.len();
                 share.saturating_sub(*bytes).min(free.saturating_sub(self.bytes / LEFT))
             }
-            // Who cannot spill, or has nothing yet that could be spilled.
+            // Who needs it all, or begins.
             _ => free,
         }
     }
@@ -68,8 +71,11 @@ impl Pool {
 
 impl Held {
     fn add(&mut self, reservation: &MemoryReservation, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
         let consumer = reservation.consumer();
-        let nothing = || Holder { name: consumer.name().into(), can_spill: consumer.can_spill(), bytes: 0 };
+        let nothing = || Holder { name: consumer.name().into(), yields: yields(consumer), bytes: 0 };
         self.by.entry(consumer.id()).or_insert_with(nothing).bytes += bytes;
         self.all += bytes;
     }
@@ -91,6 +97,12 @@ impl Held {
         let of = |holder: &&Holder| format!("{} by {}", human_readable_size(holder.bytes), holder.name);
         holders.iter().take(TOLD).map(of).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Whether a consumer gets along with less: it spills, or it is the merge of a sort, which takes as many runs at once as it
+/// gets memory for, all of it if nobody says no.
+fn yields(consumer: &MemoryConsumer) -> bool {
+    consumer.can_spill() || consumer.name().starts_with("ExternalSorterMerge")
 }
 
 impl fmt::Display for Pool {
@@ -143,8 +155,6 @@ mod tests {
 
     use std::sync::Arc;
 
-    use datafusion::execution::memory_pool::MemoryConsumer;
-
     use super::*;
 
     fn pool() -> Arc<dyn MemoryPool> {
@@ -172,6 +182,7 @@ mod tests {
     fn shares_are_of_those_who_hold_some() {
         let pool = pool();
         let idle: Vec<_> = (0..50).map(|_| consumer(&pool, true)).collect();
+        idle.iter().for_each(|consumer| consumer.try_grow(0).unwrap());
         let (one, other) = (consumer(&pool, true), consumer(&pool, true));
         one.try_grow(600).unwrap();
         // The other one begins beside it, though what is left has an end.
@@ -186,6 +197,18 @@ mod tests {
         one.try_grow(300).unwrap();
         one.try_grow(1).unwrap_err();
         drop(idle);
+    }
+
+    #[test]
+    fn merges_of_sorts_leave_some_to_each_other() {
+        let pool = pool();
+        let merge = |i| MemoryConsumer::new(format!("ExternalSorterMerge[{i}]")).register(&pool);
+        let (one, other) = (merge(0), merge(1));
+        one.try_grow(10).unwrap();
+        other.try_grow(10).unwrap();
+        one.try_grow(290).unwrap();
+        one.try_grow(1).unwrap_err();
+        other.try_grow(290).unwrap();
     }
 
     #[test]
