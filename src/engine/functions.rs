@@ -18,6 +18,8 @@ pub const VERSION: u32 = 4;
 
 /// All of them.
 pub(super) fn all() -> Vec<ScalarUDF> {
+    let of = |takes, name, returns, call| ScalarUDF::from(Function::new(name, takes, returns, call));
+    let of_text = |name, returns, call| of(DataType::Utf8View, name, returns, call);
     vec![
         of_text("parse_integer", DataType::Int64, |texts| {
             Ok(Arc::new(read_each(texts, parse::integer).collect::<Int64Array>()))
@@ -37,12 +39,6 @@ pub(super) fn all() -> Vec<ScalarUDF> {
     ]
 }
 
-/// A function of one text.
-pub(super) fn of_text(name: &'static str, returns: DataType, call: Call) -> ScalarUDF {
-    let signature = Signature::exact(vec![DataType::Utf8View], Volatility::Immutable);
-    ScalarUDF::from(Function { name, returns, signature, call })
-}
-
 /// What `read` makes of each text; texts often repeat the one before.
 fn read_each<'a, T: Copy + 'a>(
     texts: &'a ArrayRef,
@@ -57,10 +53,10 @@ fn read_each<'a, T: Copy + 'a>(
     })
 }
 
-/// What a function does with texts.
+/// What a function does with an array of the type that it takes.
 type Call = fn(&ArrayRef) -> Result<ArrayRef>;
 
-/// A function of one text; its name says which.
+/// A function of one value; its name says which.
 #[derive(Debug)]
 struct Function {
     name: &'static str,
@@ -80,6 +76,12 @@ impl Eq for Function {}
 impl Hash for Function {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
+    }
+}
+
+impl Function {
+    fn new(name: &'static str, takes: DataType, returns: DataType, call: Call) -> Self {
+        Function { name, returns, signature: Signature::exact(vec![takes], Volatility::Immutable), call }
     }
 }
 

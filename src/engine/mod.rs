@@ -3,7 +3,6 @@
 mod arrival;
 mod bounds;
 mod catalogue;
-mod compact;
 mod distinct;
 mod functions;
 mod mapping;
@@ -11,7 +10,6 @@ mod matching;
 mod merge;
 mod nested;
 mod parse;
-mod pool;
 mod row_hash;
 mod rules;
 mod share;
@@ -23,7 +21,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProviderList};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::MemoryLimit as PoolLimit;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit as PoolLimit};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -37,7 +35,6 @@ pub use catalogue::{CATALOG, Catalogue};
 pub use functions::VERSION as FUNCTIONS_VERSION;
 pub use mapping::mapping_table;
 pub use nested::json_texts;
-use pool::Pool;
 use share::Share;
 pub use versions::{Asked, At, history, versions};
 
@@ -87,7 +84,7 @@ impl Engine {
             MemoryLimit::Auto => Some(machine_memory() / 2),
         };
         if let Some(bytes) = limit {
-            runtime = runtime.with_memory_pool(Arc::new(Pool::new(bytes)));
+            runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
         }
         let threads = threads(settings);
         Ok(Engine { state: state(runtime.build_arc()?, threads)?, threads })

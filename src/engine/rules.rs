@@ -13,7 +13,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 
-use super::{compact, distinct, merge, window};
+use super::{distinct, merge, window};
 
 /// A rule as the planner holds it.
 type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
@@ -27,7 +27,7 @@ pub fn rules() -> Vec<Rule> {
 }
 
 /// The same for jobs: distinct values are counted as numbers, if there is memory for these, and windows over rows that
-/// come in their order, about so many, are not sorted; without memory for these, sorts keep no more than they need.
+/// come in their order, about so many, are not sorted.
 pub fn rules_of_jobs(
     memory_for_values: Option<Arc<dyn MemoryPool>>,
     rows_in_order: Option<u64>,
@@ -36,11 +36,8 @@ pub fn rules_of_jobs(
         .map(|rows| Replacement::rule("StreamedWindows", move |node| window::streamed(node, rows)));
     let counted = memory_for_values
         .map(|memory| Replacement::rule("DistinctCounts", move |node| distinct::counted(node, &memory)));
-    let last = match rows_in_order {
-        Some(_) => Replacement::rule("MergedInBatches", merge::merged_in_batches),
-        None => Replacement::rule("CompactedSorts", compact::compacted),
-    };
-    streamed.into_iter().chain(counted).chain(rules()).chain([last]).collect()
+    let merged = rows_in_order.map(|_| Replacement::rule("MergedInBatches", merge::merged_in_batches));
+    streamed.into_iter().chain(counted).chain(rules()).chain(merged).collect()
 }
 
 /// Gives operators another one in their place, from the leaves up.

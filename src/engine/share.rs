@@ -4,21 +4,21 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::common::Result;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
-
-use super::pool::Pool;
+use datafusion::execution::memory_pool::{
+    FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
+};
 
 /// What is taken from it is taken from `all` as well, and neither gives more than it has.
 #[derive(Debug)]
 pub struct Share {
-    own: Pool,
+    own: FairSpillPool,
     all: Arc<dyn MemoryPool>,
 }
 
 impl Share {
     /// At most so many bytes of `all`.
     pub fn new(bytes: usize, all: Arc<dyn MemoryPool>) -> Share {
-        Share { own: Pool::new(bytes), all }
+        Share { own: FairSpillPool::new(bytes), all }
     }
 }
 

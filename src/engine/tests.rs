@@ -221,25 +221,6 @@ async fn what_is_distinct_is_counted_in_one_pass_and_means_the_same() {
 }
 
 #[tokio::test]
-async fn texts_are_sorted_on_disk_where_memory_is_short() {
-    let query = "select max(n) as n, count(distinct text) as texts, sum(m) as m from (select text, \
-                 row_number() over (partition by value % 3 order by value) as n, \
-                 row_number() over (partition by left(text, 70) order by value) as m from ( \
-                 select value, arrow_cast(concat(repeat('-', 60), value * 7919 % 500009), 'Utf8View') as text \
-                 from generate_series(1, 300000)))";
-    let ask = async |memory: &str, query: &str| {
-        let engine = engine_with(&[("threads", "2"), ("memory_limit", memory)]);
-        let session = engine.job_session(Catalogue::new(), &Transition::default(), u64::MAX);
-        let batches = session.sql(query).await.unwrap().collect().await.unwrap();
-        pretty_format_batches(&batches).unwrap().to_string()
-    };
-    let spills = ask("64MB", &format!("explain analyze {query}")).await;
-    assert!(spills.split("spill_count=").skip(1).any(|count| !count.starts_with('0')), "{spills}");
-    assert!(spills.contains("compact(text"), "{spills}");
-    assert_eq!(ask("64MB", query).await, ask("none", query).await);
-}
-
-#[tokio::test]
 async fn what_is_distinct_is_counted_on_disk_where_memory_is_short() {
     let query = "select count(*) as groups, sum(n) as pairs from (select value % 400000 as key, \
                  count(distinct (value % 100003)::text) as n from generate_series(1, 800000) group by key)";

@@ -145,7 +145,7 @@ fn what_is_published_is_proved_looked_at_and_taken_back() {
         $ lake history silver.invoices
          version  at (UTC)  did  rows  run  published  made from
 
-          1  [AT]  write  3  [RUN]  yes  silver.transactions 1
+          1  [AT]  write  1  [RUN]  yes  silver.transactions 1
           0  [AT]  write  2  [RUN]  yes  silver.transactions 0
 
         $ lake test --select gold.country_sales
