@@ -281,15 +281,15 @@ impl Project {
             Err(Error::invalid(format!("`{}` cannot grow by `{column}`: {why}", job.name))
                 .hint("grow by a date of the key that is never NULL, or leave the line `-- grows:` out"))
         };
-        if job.new_rows_of().next().is_none() {
-            return refused("it does not say which rows are new".into());
+        if job.new_rows_of().next().is_none() || !job.old_rows_of().any(|old| old == job.name) {
+            return refused(format!("it does not add new rows to those of `{OLD}.{}`", job.name));
         }
         if !self.contract(&job.name)?.key.iter().any(|key| key == column) {
             return refused("that is no part of its key".into());
         }
         for name in job.new_rows_of().chain([job.name.clone()]) {
-            let has_days = |c: &&Column| c.name == column && c.data_type == DataType::Date32 && !c.nullable;
-            if self.contract(&name)?.columns.iter().find(has_days).is_none() {
+            let has_days = |c: &Column| c.name == column && c.data_type == DataType::Date32 && !c.nullable;
+            if !self.contract(&name)?.columns.iter().any(has_days) {
                 return refused(format!("`{name}` has no such date, or it may be NULL"));
             }
         }

@@ -129,12 +129,10 @@ fn transition(
             }
         }
         for name in job.old_rows_of() {
-            match increment {
+            let is_own = step.tables.contains(&name);
+            match increment.filter(|increment| !(is_own && increment.grows)) {
                 None => transition.old.empty(&name, &lake.project.contract(&name)?.schema())?,
-                Some(increment) if step.tables.contains(&name) && increment.grows => {
-                    transition.old.empty(&name, &lake.project.contract(&name)?.schema())?;
-                }
-                Some(_) if step.tables.contains(&name) => transition.old.open(&states.expect(&name)?.table),
+                Some(_) if is_own => transition.old.open(&states.expect(&name)?.table),
                 Some(increment) => {
                     let table = &states.expect(&name)?.table;
                     transition.old.open_files(table, &table.files_but(&increment.new[&name]));

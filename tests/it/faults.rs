@@ -481,7 +481,7 @@ async fn strike(waiting: &Waiting, at: At, fault: Fault) -> bool {
 }
 
 /// The next run ends in the tables of an undisturbed one, each content loaded once.
-async fn mended(waiting: &Waiting, fresh: &Fresh, what: &str) {
+pub async fn mended(waiting: &Waiting, fresh: &Fresh, what: &str) {
     fresh.run().await.unwrap_or_else(|error| panic!("{what}: the next run: {error}"));
     let now = shown(fresh).await;
     assert!(now == waiting.after, "{what}: after the next run readers see\n{now}");

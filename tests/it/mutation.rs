@@ -1,7 +1,8 @@
 //! Mutations: a job that loses a row, doubles one, or shifts an amount by a penny publishes nothing, whatever
 //! the table, whether it is built whole or from what is new.
 //!
-//! `LAKE_TEST_SEED` chooses the rows, and which mutations are tried where `LAKE_TEST_CASES` asks for few. Rows that sums cannot tell from none are chosen by name as well.
+//! `LAKE_TEST_SEED` chooses the rows, and which mutations are tried where `LAKE_TEST_CASES` asks for few. Rows that
+//! sums cannot tell from none are chosen by name as well.
 
 use std::sync::Mutex;
 

@@ -5,7 +5,12 @@
 select
     invoice_date as invoice_date,
     country as country,
-    cast(count(*) as bigint) as lines
-from new.silver.transactions
-where country is not null
+    cast(sum(lines) as bigint) as lines
+from (
+    select invoice_date, country, lines from old.gold.extra
+    union all
+    select invoice_date, country, 1 as lines
+    from new.silver.transactions
+    where country is not null
+) as parts
 group by invoice_date, country
