@@ -4,23 +4,26 @@ calendar as (
     select max(as_of) as as_of from gold.rfm
 ),
 
-customer_months as (
+cohorts as (
     select
-        customer_id,
-        date_trunc('month', invoice_date) as month,
-        sum(product_lines) as product_lines,
-        sum(gross_revenue) as gross_revenue
+        customer_id as buyer_id,
+        max(calendar.as_of) as as_of,
+        min(date_trunc('month', invoice_date)) as cohort
     from silver.invoices
     cross join calendar
-    where customer_id is not null and invoice_date < calendar.as_of
-    group by customer_id, date_trunc('month', invoice_date)
+    where product_lines > 0 and customer_id is not null and invoice_date < calendar.as_of
+    group by customer_id
 ),
 
-cohort_customers as (
+orders as (
     select
-        *,
-        min(case when product_lines > 0 then month end) over (partition by customer_id) as cohort
-    from customer_months
+        cohort,
+        date_trunc('month', invoice_date) as month,
+        gross_revenue
+    from cohorts
+    inner join silver.invoices
+        on buyer_id = customer_id and invoice_date < as_of
+    where product_lines > 0
 ),
 
 sums as (
@@ -32,8 +35,7 @@ sums as (
             as bigint
         ) as months_since,
         sum(gross_revenue) as gross_revenue
-    from cohort_customers
-    where product_lines > 0
+    from orders
     group by cohort, month
 )
 select

@@ -30,8 +30,7 @@ valued_customers as (
         customers.monetary as monetary,
         customers.recency_days + 1 as idle_days,
         cast(customers.as_of - first_sales.first_date as bigint) as tenure_days,
-        learned.*,
-        count(learned.learned_id) over () > 0 as is_learned
+        learned.*
     from gold.rfm as customers
     inner join first_sales on customers.customer_id = first_sales.buyer_id
     left join learned_customers as learned
@@ -41,13 +40,19 @@ valued_customers as (
 ranked_customers as (
     select
         *,
-        case when is_learned then coalesce(clv, 0) end as value,
-        case when is_learned then coalesce(clv_p05, 0) end as value_p05,
-        case when is_learned then coalesce(clv_p95, 0) end as value_p95,
         cast(
             ntile(5) over (order by coalesce(clv, 0) desc, known_id) as bigint
         ) as fifth
     from valued_customers
+),
+
+-- After the ranks: a window over all rows makes one batch of them, too large to be
+-- sorted in little memory.
+judged_customers as (
+    select
+        *,
+        count(learned_id) over () > 0 as is_learned
+    from ranked_customers
 )
 select
     cast(known_id as bigint) as customer_id,
@@ -61,9 +66,9 @@ select
     cast(expected_purchases_90d as double) as expected_purchases_90d,
     cast(expected_purchases_365d as double) as expected_purchases_365d,
     cast(expected_order_value as double) as expected_order_value,
-    cast(value as double) as clv_12m,
-    cast(value_p05 as double) as clv_p05,
-    cast(value_p95 as double) as clv_p95,
+    cast(case when is_learned then coalesce(clv, 0) end as double) as clv_12m,
+    cast(case when is_learned then coalesce(clv_p05, 0) end as double) as clv_p05,
+    cast(case when is_learned then coalesce(clv_p95, 0) end as double) as clv_p95,
     case
         when is_learned
             then make_array('Top', 'High', 'Middle', 'Low', 'Minimal')[fifth]
@@ -71,4 +76,4 @@ select
     model as model,
     cast(orders * monetary as double) / cast(idle_days as double) as clv_simple,
     cast(monetary as double) / cast(tenure_days as double) * 365 as clv_naive_365
-from ranked_customers
+from judged_customers

@@ -12,29 +12,45 @@ calendar as (
     ) as as_of
 ),
 
-order_months as (
+first_purchases as (
     select
-        customer_id,
-        invoice_no,
-        date_part('year', invoice_date) * 12 + date_part('month', invoice_date) - 1
-            as month_no,
-        calendar.as_of - interval '1 day' as last_day,
-        product_lines,
-        gross_revenue,
-        gross_revenue - returns_amount as net_revenue
+        customer_id as buyer_id,
+        min(invoice_date) as first_date,
+        max(calendar.as_of) as as_of
     from silver.invoices
     cross join calendar
-    where customer_id is not null and invoice_date < calendar.as_of
+    where
+        product_lines > 0
+        and customer_id is not null
+        and invoice_date < calendar.as_of
+    group by customer_id
+),
+
+buyers as (
+    select
+        buyer_id,
+        as_of,
+        date_part('year', first_date) * 12 + date_part('month', first_date) - 1
+            as cohort_no,
+        date_part('year', as_of - interval '1 day') * 12
+            + date_part('month', as_of - interval '1 day') - 1 as last_month_no
+    from first_purchases
 ),
 
 cohort_orders as (
     select
-        *,
-        min(case when product_lines > 0 then month_no end)
-            over (partition by customer_id) as cohort_no,
-        date_part('year', last_day) * 12 + date_part('month', last_day) - 1
-            as last_month_no
-    from order_months
+        cohort_no,
+        last_month_no,
+        customer_id,
+        invoice_no,
+        date_part('year', invoice_date) * 12 + date_part('month', invoice_date) - 1
+            as month_no,
+        product_lines,
+        gross_revenue,
+        gross_revenue - returns_amount as net_revenue
+    from buyers
+    inner join silver.invoices
+        on buyer_id = customer_id and invoice_date < as_of
 ),
 
 cohort_months as (
@@ -47,7 +63,6 @@ cohort_months as (
         sum(gross_revenue) as gross_revenue,
         sum(net_revenue) as net_revenue
     from cohort_orders
-    where cohort_no is not null
     group by cohort_no, months_since
 ),
 

@@ -34,11 +34,13 @@ customer_days as (
     group by customer_id, invoice_date
 ),
 
-followed_days as (
+first_purchases as (
     select
-        *,
-        min(purchase_date) over (partition by customer_id) as first_date
-    from customer_days
+        customer_id as purchaser_id,
+        min(invoice_date) as first_date
+    from silver.invoices
+    where product_lines > 0
+    group by customer_id
 ),
 
 -- A return before the first purchase counts in the first month.
@@ -56,7 +58,8 @@ months as (
         count(purchase_date) as purchase_days,
         sum(units) as units,
         cast(sum(net_revenue) as decimal(40, 4)) as spend
-    from followed_days
+    from first_purchases
+    inner join customer_days on purchaser_id = customer_id
     group by customer_id, month_no
 ),
 
@@ -173,30 +176,37 @@ orders as (
     group by customer_id, invoice_no
 ),
 
-order_hours as (
+order_weekdays as (
     select
         customer_id,
         date_part('isodow', ordered_at) as weekday,
+        count(*) as orders
+    from orders
+    group by customer_id, weekday
+),
+
+order_hours as (
+    select
+        customer_id,
         date_part('hour', ordered_at) as hour,
         count(*) as orders
     from orders
-    group by customer_id, weekday, hour
+    group by customer_id, hour
 ),
 
-compared_hours as (
+favourite_weekdays as (
     select
-        *,
-        sum(orders) over (partition by customer_id, weekday) as weekday_orders,
-        sum(orders) over (partition by customer_id, hour) as hour_orders
+        customer_id as weekday_id,
+        first_value(weekday order by orders desc, weekday) as weekday
+    from order_weekdays
+    group by customer_id
+),
+
+favourite_hours as (
+    select
+        customer_id as hour_id,
+        first_value(hour order by orders desc, hour) as hour
     from order_hours
-),
-
-favourites as (
-    select
-        customer_id as favouring_id,
-        first_value(weekday order by weekday_orders desc, weekday) as weekday,
-        first_value(hour order by hour_orders desc, hour) as hour
-    from compared_hours
     group by customer_id
 ),
 
@@ -242,7 +252,8 @@ select
 from gold.rfm as customers
 inner join followed_histories on customers.customer_id = buyer_id
 inner join choosers on customers.customer_id = chooser_id
-inner join favourites on customers.customer_id = favouring_id
+inner join favourite_weekdays on customers.customer_id = weekday_id
+inner join favourite_hours on customers.customer_id = hour_id
 left join residents on customers.customer_id = resident_id
 left join returners on customers.customer_id = returner_id
 left join prospects on customers.customer_id = prospect_id

@@ -34,24 +34,30 @@ trading_days as (
     group by invoice_date
 ),
 
-customer_days as (
-    select
-        customer_id,
-        invoice_date,
-        min(invoice_date) over (partition by customer_id) as first_purchase_date
-    from silver.invoices
-    where product_lines > 0 and customer_id is not null
-    group by customer_id, invoice_date
-),
-
 shopping_days as (
     select
         invoice_date as shopping_date,
-        count(*) as customers,
-        count(*) filter (where invoice_date = first_purchase_date)
-            as new_customers
-    from customer_days
+        count(distinct customer_id) as customers
+    from silver.invoices
+    where product_lines > 0
     group by invoice_date
+),
+
+first_purchases as (
+    select
+        customer_id,
+        min(invoice_date) as first_date
+    from silver.invoices
+    where product_lines > 0 and customer_id is not null
+    group by customer_id
+),
+
+first_days as (
+    select
+        first_date,
+        count(*) as new_customers
+    from first_purchases
+    group by first_date
 ),
 
 calendar as (
@@ -72,12 +78,13 @@ days as (
         trading_days.invoice_date is not null as is_trading_day,
         trading_days.*,
         shopping_days.customers as customers,
-        shopping_days.new_customers as new_customers,
+        coalesce(first_days.new_customers, 0) as new_customers,
         coalesce(trading_days.gross_revenue, 0)
             - coalesce(trading_days.returns_amount, 0) as net_revenue
     from calendar
     left join trading_days on calendar.sale_date = trading_days.invoice_date
     left join shopping_days on calendar.sale_date = shopping_days.shopping_date
+    left join first_days on calendar.sale_date = first_days.first_date
 )
 select
     cast(sale_date as date) as sale_date,
@@ -91,7 +98,7 @@ select
     cast(coalesce(other_charges, 0) as decimal(28, 4)) as other_charges,
     cast(coalesce(customers, 0) as bigint) as customers,
     cast(coalesce(guest_orders, 0) as bigint) as guest_orders,
-    cast(coalesce(new_customers, 0) as bigint) as new_customers,
+    cast(new_customers as bigint) as new_customers,
     cast(coalesce(customers - new_customers, 0) as bigint) as returning_customers,
     cast(
         cast(gross_revenue as decimal(28, 4)) / nullif(orders, 0)

@@ -4,6 +4,7 @@ mod arrival;
 mod bounds;
 mod catalogue;
 mod distinct;
+mod firsts;
 mod functions;
 mod mapping;
 mod matching;
@@ -49,8 +50,9 @@ pub struct Engine {
 /// Below this number of rows it costs more to share the work, and to plan it well, than to do it.
 pub const FEW_ROWS: u64 = 100_000;
 
-/// What a window over rows that come in its order keeps for a group, about.
-const GROUP_BYTES: u64 = 64;
+/// The memory that a step of a run has at least, where others are done beside it: its operators share it with theirs,
+/// and one that sorts needs room for a batch of all rows that its window looked at.
+const STEP_BYTES: u64 = 1 << 30;
 
 /// What a distinct value of a group takes with its part of what all values take, about.
 const VALUE_BYTES: u64 = 16;
@@ -136,7 +138,7 @@ impl Engine {
         let own = own.filter(|rule| {
             memory_for_values.is_none() || rule.name() != "single_distinct_aggregation_to_group_by"
         });
-        let rows_in_order = self.holds(rows.saturating_mul(GROUP_BYTES), 2).then_some(rows);
+        let rows_in_order = self.holds(window::memory_bytes(rows), 2).then_some(rows);
         let builder = self
             .builder()
             .with_config(config)
@@ -152,10 +154,21 @@ impl Engine {
     /// Whether a part of the memory, one of so many, holds so many bytes. If not, what looks at groups has to sort, and
     /// what counts distinct values has to make groups of them: both can be spilled.
     fn holds(&self, bytes: u64, parts: u64) -> bool {
+        bytes < self.memory_bytes() / parts
+    }
+
+    /// The memory that all sessions share.
+    fn memory_bytes(&self) -> u64 {
         match self.state.runtime_env().memory_pool.memory_limit() {
-            PoolLimit::Finite(all) => bytes < all as u64 / parts,
-            PoolLimit::Infinite | PoolLimit::Unknown => true,
+            PoolLimit::Finite(bytes) => bytes as u64,
+            PoolLimit::Infinite | PoolLimit::Unknown => u64::MAX,
         }
+    }
+
+    /// How many steps of a run are done at once: one a thread, if each has memory enough.
+    pub fn steps_at_once(&self) -> usize {
+        let enough = usize::try_from(self.memory_bytes() / STEP_BYTES).unwrap_or(usize::MAX);
+        self.threads.min(enough).max(1)
     }
 
     /// How many threads work at once.

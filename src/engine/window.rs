@@ -1,13 +1,11 @@
 //! Windows over rows that already come in their order: a number kept for each group instead of a sort.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, UInt64Array};
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, Int64Type, Schema, SchemaRef};
 use datafusion::common::Result;
-use datafusion::common::hash_utils::RandomState;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -26,6 +24,17 @@ use datafusion::physical_plan::{
     Partitioning, PlanProperties, apply_expression_roots,
 };
 use futures::StreamExt;
+
+use super::firsts::{self, Firsts};
+
+/// What is kept of a row by all windows, but for the newest first values: one of ten rows begins a group.
+const ROW_BYTES: u64 = 8;
+
+/// The memory that windows over so many rows take, about.
+pub(super) fn memory_bytes(rows: u64) -> u64 {
+    let recent = rows.min(firsts::RECENT as u64) * firsts::RECENT_BYTES;
+    rows.saturating_mul(ROW_BYTES).saturating_add(recent)
+}
 
 /// Takes the place of a window operator whose rows come in its order, about so many, and whose functions need no more
 /// than a number a group: `row_number()` and `first_value` of a BIGINT that is never NULL. Must be looked for before
@@ -204,9 +213,8 @@ enum Kept {
         /// The place of each row of a batch.
         of_rows: Vec<usize>,
     },
-    /// The first values by a key of one DECIMAL, in halves: as there may be one for each row, they are kept in half
-    /// the room.
-    Firsts(HashMap<[u64; 2], i64, RandomState>),
+    /// The first values by a key of one DECIMAL: there may be one for each row.
+    Firsts(Firsts),
 }
 
 impl Groups {
@@ -216,11 +224,7 @@ impl Groups {
         let fields = fields.collect::<Result<Vec<_>>>()?;
         let is_one_decimal = fields.len() == 1 && matches!(fields[0].data_type(), DataType::Decimal128(..));
         let kept = match window.function {
-            Function::FirstValue(_) if is_one_decimal => {
-                // A table that grows is there twice while its entries move.
-                let room = usize::try_from(rows).unwrap_or_default();
-                Kept::Firsts(HashMap::with_capacity_and_hasher(room, RandomState::default()))
-            }
+            Function::FirstValue(_) if is_one_decimal => Kept::Firsts(Firsts::new(rows)),
             _ => Kept::Places {
                 keys: new_group_values(Arc::new(Schema::new(fields)), &GroupOrdering::None)?,
                 numbers: Vec::new(),
@@ -261,12 +265,9 @@ impl Groups {
             (Kept::Firsts(firsts), values) => {
                 let keys = columns[0].as_primitive::<Decimal128Type>().iter();
                 let values = values.into_iter().flat_map(|values| values.values());
-                let firsts = keys.zip(values).map(|(key, value)| {
-                    // No DECIMAL is as small as what stands for NULL.
-                    let key = key.unwrap_or(i128::MIN);
-                    *firsts.entry([key as u64, (key >> 64) as u64]).or_insert(*value)
-                });
-                Ok(Arc::new(firsts.collect::<Int64Array>()))
+                // No DECIMAL is as small as what stands for NULL.
+                let firsts = keys.zip(values).map(|(key, value)| firsts.of(key.unwrap_or(i128::MIN), *value));
+                Ok(Arc::new(firsts.collect::<Result<Int64Array>>()?))
             }
         }
     }
@@ -274,8 +275,7 @@ impl Groups {
     fn size_bytes(&self) -> usize {
         match &self.kept {
             Kept::Places { keys, numbers, .. } => keys.size() + numbers.capacity() * size_of::<i64>(),
-            // Seven of eight places are used, each with a byte that tells how.
-            Kept::Firsts(firsts) => firsts.capacity() / 7 * 8 * (size_of::<([u64; 2], i64)>() + 1),
+            Kept::Firsts(firsts) => firsts.size_bytes(),
         }
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{BatchCoalescer, cast};
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::error::ArrowError;
 use datafusion::datasource::MemTable;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, execute_stream_partitioned};
@@ -28,6 +29,9 @@ use crate::job::Writes;
 use crate::learn::{Learned, Verdict};
 use crate::quality::{Keys, Tallier, Tally, measures_of};
 use crate::table::{CommitRecord, Draft, FileWriter, Mode, State, Table, Version};
+
+/// How many rows of a small table are kept in one batch.
+const KEPT_ROWS: usize = 8192;
 
 /// Where new rows stand to those that the table has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -295,7 +299,9 @@ struct Part {
 impl Part {
     async fn write(self, mut rows: SendableRecordBatchStream, mut writer: FileWriter) -> Result<Written> {
         let (mut tally, mut keys) = (self.tallier.nothing(), self.place.keys());
-        let (mut kept, mut count) = (Some(Vec::new()), 0_u64);
+        let unkept = |e: ArrowError| Error::internal(format!("cannot keep rows of `{}`: {e}", self.name));
+        // Copies: a view of a text would hold all the rows that it was cut from.
+        let (mut kept, mut count) = (Some(BatchCoalescer::new(self.schema.clone(), KEPT_ROWS)), 0_u64);
         while let Some(batch) = rows.next().await {
             let batch = conform(&batch?, &self.schema)?;
             tally = tally.plus(&self.tallier.take(&batch)?);
@@ -307,11 +313,19 @@ impl Part {
             if count > FEW_ROWS {
                 kept = None;
             }
-            kept.iter_mut().for_each(|kept| kept.push(batch.clone()));
+            if let Some(kept) = &mut kept {
+                kept.push_batch(batch.clone()).map_err(unkept)?;
+            }
             self.observer.event(Event::Wrote { table: self.name.clone(), rows: batch.num_rows() as u64 });
         }
-        Ok(Written { place: self.place, rows: kept, draft: writer.close().await?, tally, keys })
+        let rows = kept.map(batches).transpose().map_err(unkept)?;
+        Ok(Written { place: self.place, rows, draft: writer.close().await?, tally, keys })
     }
+}
+
+fn batches(mut kept: BatchCoalescer) -> Result<Vec<RecordBatch>, ArrowError> {
+    kept.finish_buffered_batch()?;
+    Ok(std::iter::from_fn(|| kept.next_completed_batch()).collect())
 }
 
 /// The batch with exactly the promised types; a NULL where none was promised is an error.

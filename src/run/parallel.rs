@@ -43,7 +43,7 @@ where
     done.into_iter().map(|(_, given)| given).collect()
 }
 
-/// Does one task for each of `waits`, so many at a time, the first of those that are ready first: a task is ready when
+/// Does one task for each of `waits`, so many at a time as the engine has memory for, the first of those that are ready first: a task is ready when
 /// those it waits for are done. `begin` gives its future, `end` takes what that gives.
 ///
 /// After an error no task is begun, and what was begun is waited for; the error is that of the first task.
@@ -82,7 +82,7 @@ where
     };
     tokio::task::block_in_place(|| {
         std::thread::scope(|scope| {
-            (0..lake.engine.threads().min(waits.len())).for_each(|_| _ = scope.spawn(work));
+            (0..lake.engine.steps_at_once().min(waits.len())).for_each(|_| _ = scope.spawn(work));
         });
     });
     let errors = progress.into_inner().unwrap_or_else(PoisonError::into_inner).errors;
