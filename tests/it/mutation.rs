@@ -247,7 +247,7 @@ fn no_row_less_no_row_more_and_no_penny_is_published() {
     let base = block_on(published(seed));
     let mut mutations = block_on(mutations(&base, seed));
     Chance::new(seed).shuffle(&mut mutations);
-    mutations.truncate(Cases::asked().of(mutations.len() / 4, mutations.len()));
+    mutations.truncate(Cases::asked().of(mutations.len() / 10, mutations.len()));
     let tried = mutations.len();
     let survivors = Mutex::new(Vec::new());
     let (base, survived) = (&base, &survivors);
@@ -307,7 +307,7 @@ fn what_is_spoilt_in_an_increment_is_not_published_and_the_first_publication_sta
         mutations.extend(chosen.map(|what| Mutation::new(&plain, contract, what, "true", pick)));
     }
     chance.shuffle(&mut mutations);
-    mutations.truncate(Cases::asked().of(mutations.len() / 4, mutations.len()));
+    mutations.truncate(Cases::asked().of(mutations.len() / 10, mutations.len()));
     let plain = &plain;
     in_parallel(mutations, |mutation| async move {
         let fresh = copy_of(plain);
