@@ -239,3 +239,11 @@ async fn what_is_distinct_is_counted_on_disk_where_memory_is_short() {
     assert!(plan.contains("mode=FinalPartitioned"), "{plan}");
     assert!(!ask("none", 400_000, &format!("explain {query}")).await.contains("mode=FinalPartitioned"));
 }
+
+#[test]
+fn steps_take_turns_where_memory_is_short() {
+    for (memory, steps) in [("512MB", 1), ("1GB", 1), ("3GB", 3), ("64GB", 4), ("none", 4)] {
+        let engine = engine_with(&[("threads", "4"), ("memory_limit", memory)]);
+        assert_eq!(engine.steps_at_once(), steps, "{memory}");
+    }
+}
