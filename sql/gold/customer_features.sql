@@ -34,6 +34,7 @@ customer_days as (
     group by customer_id, invoice_date
 ),
 
+-- Before as_of: only customers who had bought by then are in gold.rfm.
 first_purchases as (
     select
         customer_id as purchaser_id,

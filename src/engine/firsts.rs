@@ -10,6 +10,8 @@ use datafusion::common::hash_utils::RandomState;
 use datafusion::common::{DataFusionError, Result};
 use deltalake::parquet::bloom_filter::Sbbf;
 
+use crate::error::io_error;
+
 /// How many keys are kept in memory: as many as fill a table of 2^22 places, of which seven of eight are used.
 pub(super) const RECENT: usize = (1 << 22) / 8 * 7;
 
@@ -60,7 +62,7 @@ impl Firsts {
     /// The first value that `key` came with: this one, if it is new.
     pub(super) fn of(&mut self, key: i128, value: i64) -> Result<i64> {
         if self.recent.len() == self.most {
-            self.write_run().map_err(DataFusionError::IoError)?;
+            self.write_run().map_err(unkept)?;
         }
         let key = [key as u64, (key >> 64) as u64];
         match self.recent.entry(key) {
@@ -69,7 +71,7 @@ impl Firsts {
                 if let Some(file) = &mut self.file {
                     let hash = hash(key);
                     for run in &self.runs {
-                        if let Some(first) = run.find(file, key, hash).map_err(DataFusionError::IoError)? {
+                        if let Some(first) = run.find(file, key, hash).map_err(unkept)? {
                             return Ok(first);
                         }
                     }
@@ -132,6 +134,14 @@ impl Run {
     }
 }
 
+fn unkept(error: std::io::Error) -> DataFusionError {
+    DataFusionError::External(Box::new(io_error(
+        "keep the hashes of lines in",
+        &std::env::temp_dir(),
+        &error,
+    )))
+}
+
 fn hash(key: Key) -> u64 {
     RandomState::default().hash_one(key)
 }
@@ -161,15 +171,16 @@ mod tests {
 
     #[test]
     fn first_values_are_found_in_memory_and_on_disk() {
-        let mut firsts = Firsts { most: 100, ..Firsts::new(100) };
+        let most = 4 * BUCKETS;
+        let mut firsts = Firsts { most, ..Firsts::new(100) };
         let mut expected = HashMap::new();
-        // Keys that come again at once, after a while, and never; in all, four runs and more.
-        let keys = (0..900_i64).map(|i| if i % 3 == 0 { i / 5 } else { i });
+        // Keys that come again at once, after a while, and never; several in each bucket.
+        let keys = (0..9 * most as i64).map(|i| if i % 3 == 0 { i / 5 } else { i });
         for (value, key) in keys.enumerate().map(|(i, key)| (i as i64, i128::from(key) << 40 | 7)) {
             let first = *expected.entry(key).or_insert(value);
             assert_eq!(firsts.of(key, value).unwrap(), first, "{key}");
         }
-        assert!(firsts.runs.len() >= 4 && firsts.recent.len() <= 100, "{}", firsts.runs.len());
+        assert!(firsts.runs.len() >= 4 && firsts.recent.len() <= most, "{}", firsts.runs.len());
         assert_eq!(firsts.of(i128::MIN, 1).unwrap(), 1);
         assert_eq!(firsts.of(i128::MIN, 2).unwrap(), 1);
     }

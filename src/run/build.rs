@@ -299,9 +299,7 @@ struct Part {
 impl Part {
     async fn write(self, mut rows: SendableRecordBatchStream, mut writer: FileWriter) -> Result<Written> {
         let (mut tally, mut keys) = (self.tallier.nothing(), self.place.keys());
-        let unkept = |e: ArrowError| Error::internal(format!("cannot keep rows of `{}`: {e}", self.name));
-        // Copies: a view of a text would hold all the rows that it was cut from.
-        let (mut kept, mut count) = (Some(BatchCoalescer::new(self.schema.clone(), KEPT_ROWS)), 0_u64);
+        let (mut kept, mut count) = (Some(Kept::new(&self.schema)), 0_u64);
         while let Some(batch) = rows.next().await {
             let batch = conform(&batch?, &self.schema)?;
             tally = tally.plus(&self.tallier.take(&batch)?);
@@ -314,18 +312,35 @@ impl Part {
                 kept = None;
             }
             if let Some(kept) = &mut kept {
-                kept.push_batch(batch.clone()).map_err(unkept)?;
+                kept.push(&batch)?;
             }
             self.observer.event(Event::Wrote { table: self.name.clone(), rows: batch.num_rows() as u64 });
         }
-        let rows = kept.map(batches).transpose().map_err(unkept)?;
+        let rows = kept.map(Kept::batches).transpose()?;
         Ok(Written { place: self.place, rows, draft: writer.close().await?, tally, keys })
     }
 }
 
-fn batches(mut kept: BatchCoalescer) -> Result<Vec<RecordBatch>, ArrowError> {
-    kept.finish_buffered_batch()?;
-    Ok(std::iter::from_fn(|| kept.next_completed_batch()).collect())
+/// Rows of a small table, as copies: a view of a text would hold all the rows that it was cut from.
+struct Kept(BatchCoalescer);
+
+impl Kept {
+    fn new(schema: &SchemaRef) -> Kept {
+        Kept(BatchCoalescer::new(schema.clone(), KEPT_ROWS))
+    }
+
+    fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.0.push_batch(batch.clone()).map_err(Kept::failure)
+    }
+
+    fn batches(mut self) -> Result<Vec<RecordBatch>> {
+        self.0.finish_buffered_batch().map_err(Kept::failure)?;
+        Ok(std::iter::from_fn(|| self.0.next_completed_batch()).collect())
+    }
+
+    fn failure(error: ArrowError) -> Error {
+        Error::internal(format!("cannot keep rows: {error}"))
+    }
 }
 
 /// The batch with exactly the promised types; a NULL where none was promised is an error.
@@ -395,4 +410,28 @@ async fn keep(lake: &Lake, run: &Run, states: &States, name: &TableName) -> Resu
         ..table.record().cloned().unwrap_or_default()
     };
     newest.commit(lake.project.contract(name)?, Mode::Append(table), Draft::default(), record).await
+}
+
+#[cfg(test)]
+mod tests {
+    //! Proves that rows that are kept hold no others.
+
+    use datafusion::arrow::array::StringViewArray;
+
+    use super::*;
+
+    #[test]
+    fn kept_rows_hold_no_others() {
+        let text = |i: usize| format!("a text that is too long to lie in its view, {i}");
+        let batch = |from: usize| {
+            let texts: StringViewArray = (from..from + 8192).map(|i| Some(text(i))).collect();
+            RecordBatch::try_from_iter([("text", Arc::new(texts) as _)]).unwrap()
+        };
+        let mut kept = Kept::new(&batch(0).schema());
+        (0..20).for_each(|i| kept.push(&batch(i * 8192).slice(100, 2)).unwrap());
+        let batches = kept.batches().unwrap();
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 40);
+        let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+        assert!(bytes < batch(0).get_array_memory_size(), "{bytes} bytes");
+    }
 }

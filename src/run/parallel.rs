@@ -43,8 +43,8 @@ where
     done.into_iter().map(|(_, given)| given).collect()
 }
 
-/// Does one task for each of `waits`, so many at a time as the engine has memory for, the first of those that are ready first: a task is ready when
-/// those it waits for are done. `begin` gives its future, `end` takes what that gives.
+/// Does one task for each of `waits`, so many at a time as the engine has memory for, the first of those that are ready
+/// first: a task is ready when those it waits for are done. `begin` gives its future, `end` takes what that gives.
 ///
 /// After an error no task is begun, and what was begun is waited for; the error is that of the first task.
 pub(super) fn in_turn<T, F>(
