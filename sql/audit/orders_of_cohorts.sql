@@ -1,29 +1,17 @@
 -- Cohort months whose average order is not that of the invoices of their customers.
 with
-calendar as (
-    select max(as_of) as as_of from gold.rfm
-),
-
-cohorts as (
-    select
-        customer_id as buyer_id,
-        max(calendar.as_of) as as_of,
-        min(date_trunc('month', invoice_date)) as cohort
-    from silver.invoices
-    cross join calendar
-    where product_lines > 0 and customer_id is not null and invoice_date < calendar.as_of
-    group by customer_id
-),
-
 orders as (
     select
-        cohort,
-        date_trunc('month', invoice_date) as month,
-        gross_revenue
-    from cohorts
-    inner join silver.invoices
-        on buyer_id = customer_id and invoice_date < as_of
-    where product_lines > 0
+        date_trunc('month', histories.first_purchase_date) as cohort,
+        date_trunc('month', invoices.invoice_date) as month,
+        invoices.gross_revenue
+    from gold.rfm as customers
+    inner join gold.customer_histories as histories
+        on customers.customer_id = histories.customer_id
+    inner join silver.invoices as invoices
+        on customers.customer_id = invoices.customer_id
+        and invoices.invoice_date < customers.as_of
+    where invoices.product_lines > 0
 ),
 
 sums as (

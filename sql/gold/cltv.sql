@@ -5,15 +5,6 @@
 --
 -- writes: full
 with
-first_sales as (
-    select
-        customer_id as buyer_id,
-        min(invoice_date) as first_date
-    from silver.invoices
-    where product_lines > 0 and customer_id is not null
-    group by customer_id
-),
-
 learned_customers as (
     select
         customer_id as learned_id,
@@ -29,10 +20,12 @@ valued_customers as (
         customers.frequency as orders,
         customers.monetary as monetary,
         customers.recency_days + 1 as idle_days,
-        cast(customers.as_of - first_sales.first_date as bigint) as tenure_days,
+        cast(customers.as_of - histories.first_purchase_date as bigint)
+            as tenure_days,
         learned.*
     from gold.rfm as customers
-    inner join first_sales on customers.customer_id = first_sales.buyer_id
+    inner join gold.customer_histories as histories
+        on customers.customer_id = histories.customer_id
     left join learned_customers as learned
         on customers.customer_id = learned.learned_id
 ),

@@ -12,29 +12,17 @@ calendar as (
     ) as as_of
 ),
 
-first_purchases as (
-    select
-        customer_id as buyer_id,
-        min(invoice_date) as first_date,
-        max(calendar.as_of) as as_of
-    from silver.invoices
-    cross join calendar
-    where
-        product_lines > 0
-        and customer_id is not null
-        and invoice_date < calendar.as_of
-    group by customer_id
-),
-
 buyers as (
     select
-        buyer_id,
-        as_of,
-        date_part('year', first_date) * 12 + date_part('month', first_date) - 1
-            as cohort_no,
-        date_part('year', as_of - interval '1 day') * 12
-            + date_part('month', as_of - interval '1 day') - 1 as last_month_no
-    from first_purchases
+        customer_id as buyer_id,
+        calendar.as_of as as_of,
+        date_part('year', first_purchase_date) * 12
+            + date_part('month', first_purchase_date) - 1 as cohort_no,
+        date_part('year', calendar.as_of - interval '1 day') * 12
+            + date_part('month', calendar.as_of - interval '1 day') - 1
+            as last_month_no
+    from calendar
+    cross join gold.customer_histories
 ),
 
 cohort_orders as (

@@ -1,7 +1,23 @@
 -- Sales of each calendar day from the first valid line to the last.
 --
+-- Days with new lines are added up anew, by their invoices; the others stay as they
+-- are, but for who was new on them. The joins stand small table first: it is the one
+-- that is held in memory.
+--
 -- writes: full
 with
+seen_days as (
+    select distinct invoice_date as seen_date
+    from new.silver.transactions
+),
+
+seen_invoices as (
+    select invoices.*
+    from seen_days
+    inner join silver.invoices as invoices
+        on seen_days.seen_date = invoices.invoice_date
+),
+
 -- An invoice's lines of one day; it has a customer when a product line names one.
 invoice_days as (
     select
@@ -13,11 +29,11 @@ invoice_days as (
         sum(returns_amount) as returns_amount,
         sum(other_charges) as other_charges,
         max(case when product_lines > 0 then customer_id end) as customer_id
-    from silver.invoices
+    from seen_invoices
     group by invoice_date, invoice_no
 ),
 
-trading_days as (
+invoiced_days as (
     select
         invoice_date,
         count(*) filter (where product_lines > 0) as orders,
@@ -38,9 +54,33 @@ shopping_days as (
     select
         invoice_date as shopping_date,
         count(distinct customer_id) as customers
-    from silver.invoices
+    from seen_invoices
     where product_lines > 0
     group by invoice_date
+),
+
+trading_days as (
+    select
+        invoiced_days.*,
+        coalesce(shopping_days.customers, 0) as customers
+    from invoiced_days
+    left join shopping_days on invoice_date = shopping_date
+    union all by name
+    select
+        known.sale_date as invoice_date,
+        known.orders,
+        known.lines,
+        known.units,
+        known.gross_revenue,
+        known.returns_amount,
+        known.other_charges,
+        known.guest_orders,
+        known.largest_order,
+        known.smallest_order,
+        known.customers
+    from old.gold.daily_sales as known
+    left anti join seen_days on known.sale_date = seen_days.seen_date
+    where known.is_trading_day
 ),
 
 first_purchases as (
@@ -77,13 +117,11 @@ days as (
         calendar.sale_date as sale_date,
         trading_days.invoice_date is not null as is_trading_day,
         trading_days.*,
-        shopping_days.customers as customers,
         coalesce(first_days.new_customers, 0) as new_customers,
         coalesce(trading_days.gross_revenue, 0)
             - coalesce(trading_days.returns_amount, 0) as net_revenue
     from calendar
     left join trading_days on calendar.sale_date = trading_days.invoice_date
-    left join shopping_days on calendar.sale_date = shopping_days.shopping_date
     left join first_days on calendar.sale_date = first_days.first_date
 )
 select

@@ -13,29 +13,15 @@ calendar as (
     ) as as_of
 ),
 
-customer_invoices as (
-    select
-        customer_id,
-        invoice_no,
-        max(calendar.as_of) as as_of,
-        max(invoice_date) filter (where product_lines > 0) as purchase_date,
-        sum(gross_revenue - returns_amount) as net_revenue
-    from silver.invoices
-    cross join calendar
-    where customer_id is not null and invoice_date < calendar.as_of
-    group by customer_id, invoice_no
-),
-
 purchases as (
     select
         customer_id,
-        cast(max(as_of) as date) as as_of,
-        max(purchase_date) as last_purchase_date,
-        count(purchase_date) as frequency,
-        sum(net_revenue) as monetary
-    from customer_invoices
-    group by customer_id
-    having count(purchase_date) > 0
+        cast(calendar.as_of as date) as as_of,
+        last_purchase_date,
+        orders as frequency,
+        net_revenue as monetary
+    from calendar
+    cross join gold.customer_histories
 ),
 
 recent_purchases as (

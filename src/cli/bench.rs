@@ -19,8 +19,8 @@ use report::{Input, Phase, Report};
 use sample::{Sample, sizes};
 use split::{LastDay, split};
 
-/// The tables of the job. What they are made from is built with them: invoices and prices, returns and the value
-/// of customers, which `gold.customer_features` reads.
+/// The tables of the job. What they are made from is built with them: invoices and prices, histories of customers,
+/// returns and the value of customers, which `gold.customer_features` reads.
 const JOB: [&str; 11] = [
     "bronze.online_retail",
     "silver.transactions",

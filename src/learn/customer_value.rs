@@ -10,6 +10,7 @@ use lake_models::value::{
     Accuracy, ClvParams, CustomerValue, Estimate, ModelChoice, OrderValue, Parameter, PurchaseDay,
     PurchaseDays, Validation, ValueParams, calibration_end,
 };
+use rayon::prelude::*;
 
 use super::columns::{Columns, date, part, parts, schema, schema_of_parts, texts};
 use super::{Learned, Metric, ModelRecord, Verdict};
@@ -112,35 +113,49 @@ struct History {
     as_of: i32,
 }
 
+/// A row: an amount of a customer's purchase day, in ten-thousandths, and from when it is known.
+#[derive(Clone, Copy)]
+struct Amount {
+    customer: i64,
+    day: i32,
+    known_from: i32,
+    amount: i128,
+}
+
 /// Reads the amounts; they are added up in ten-thousandths, so that their order does not matter.
 fn read(rows: &RecordBatch, calibration_share: f64) -> Result<History> {
     let columns = Columns(rows);
     let (ids, amounts) = (columns.integers("customer_id")?, columns.amounts("amount")?);
     let (days, known) = (columns.dates("purchase_date")?, columns.dates("known_from")?);
     let as_of = columns.dates("as_of")?.iter().flatten().max().unwrap_or_default();
-    let mut now: BTreeMap<i64, BTreeMap<i32, i128>> = BTreeMap::new();
-    for row in 0..rows.num_rows() {
-        *now.entry(ids.value(row)).or_default().entry(days.value(row)).or_default() += amounts.value(row);
-    }
-    let bought = now.values().flat_map(|days| days.iter().filter(|(_, amount)| **amount > 0));
-    let first_day = bought.map(|(day, _)| *day).min().unwrap_or(as_of);
+    let amount = |row: usize| Amount {
+        customer: ids.value(row),
+        day: days.value(row),
+        known_from: known.value(row),
+        amount: amounts.value(row),
+    };
+    let mut amounts: Vec<Amount> = (0..rows.num_rows()).map(amount).collect();
+    amounts.par_sort_unstable_by_key(|amount| (amount.customer, amount.day));
+    let days: Vec<&[Amount]> = amounts.chunk_by(|a, b| (a.customer, a.day) == (b.customer, b.day)).collect();
+    let bought = days.iter().filter(|day| spent(day, as_of).net_spend > 0.0).map(|day| day[0].day);
+    let first_day = bought.min().unwrap_or(as_of);
     let cut = calibration_end(first_day, as_of, calibration_share);
-    let mut then = now.clone();
-    for row in (0..rows.num_rows()).filter(|row| known.value(*row) >= cut) {
-        if let Some(amount) = then.get_mut(&ids.value(row)).and_then(|of| of.get_mut(&days.value(row))) {
-            *amount -= amounts.value(row);
-        }
-    }
+    let customers: Vec<&[&[Amount]]> = days.chunk_by(|a, b| a[0].customer == b[0].customer).collect();
+    let known_before =
+        |end: i32| customers.iter().map(|days| days.iter().map(|day| spent(day, end)).collect()).collect();
     Ok(History {
-        customers: now.keys().copied().collect(),
-        days: now.values().map(spent).collect(),
-        known_at_cut: then.values().map(spent).collect(),
+        customers: customers.iter().map(|days| days[0][0].customer).collect(),
+        days: known_before(as_of),
+        known_at_cut: known_before(cut),
         as_of,
     })
 }
 
-fn spent(days: &BTreeMap<i32, i128>) -> Vec<PurchaseDay> {
-    days.iter().map(|(day, amount)| PurchaseDay { day: *day, net_spend: *amount as f64 / 1e4 }).collect()
+/// What was spent on a day, as far as it is known before another.
+fn spent(day: &[Amount], end: i32) -> PurchaseDay {
+    let known = day.iter().filter(|amount| amount.known_from < end);
+    let sum: i128 = known.map(|amount| amount.amount).sum();
+    PurchaseDay { day: day[0].day, net_spend: sum as f64 / 1e4 }
 }
 
 fn customer_rows(schema: &SchemaRef, customers: &[i64], estimate: &Estimate) -> Result<RecordBatch> {

@@ -1,5 +1,6 @@
 //! Several futures at once, on threads of their own: planning a query is work too.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -43,8 +44,9 @@ where
     done.into_iter().map(|(_, given)| given).collect()
 }
 
-/// Does one task for each of `waits`, so many at a time as the engine has memory for, the first of those that are ready
-/// first: a task is ready when those it waits for are done. `begin` gives its future, `end` takes what that gives.
+/// Does one task for each of `waits`, so many at a time as the engine has memory for. A task is ready when those it
+/// waits for, which stand before it, are done; of the ready ones that goes first on which the longest chain waits.
+/// `begin` gives its future, `end` takes what that gives.
 ///
 /// After an error no task is begun, and what was begun is waited for; the error is that of the first task.
 pub(super) fn in_turn<T, F>(
@@ -56,7 +58,7 @@ pub(super) fn in_turn<T, F>(
 where
     F: Future<Output = Result<T>>,
 {
-    let progress = Mutex::new(Progress { left: (0..waits.len()).collect(), ..Progress::default() });
+    let progress = Mutex::new(Progress { left: longest_chains_first(waits), ..Progress::default() });
     let (changed, runtime) = (Condvar::new(), Handle::current());
     let next = || {
         let mut progress = locked(&progress);
@@ -89,6 +91,19 @@ where
     errors.into_iter().min_by_key(|(task, _)| *task).map_or(Ok(()), |(_, error)| Err(error))
 }
 
+/// The tasks by how many, one after the other, wait for them at most; equals in their order.
+fn longest_chains_first(waits: &[BTreeSet<usize>]) -> Vec<usize> {
+    let mut waiting = vec![0; waits.len()];
+    for (task, before) in waits.iter().enumerate().rev() {
+        for before in before {
+            waiting[*before] = waiting[*before].max(waiting[task] + 1);
+        }
+    }
+    let mut tasks: Vec<usize> = (0..waits.len()).collect();
+    tasks.sort_by_key(|task| Reverse(waiting[*task]));
+    tasks
+}
+
 /// How far tasks have come.
 #[derive(Default)]
 struct Progress {
@@ -109,4 +124,16 @@ pub(super) async fn joined<T>(
     futures: impl IntoIterator<Item: Future<Output = Result<T>>>,
 ) -> Result<Vec<T>> {
     join_all(futures).await.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 4 waits for 3, which waits for 1; 2 waits for 0.
+    #[test]
+    fn on_what_goes_first_the_longest_chain_waits() {
+        let waits = [vec![], vec![], vec![0], vec![1], vec![3]].map(|before| before.into_iter().collect());
+        assert_eq!(longest_chains_first(&waits), [1, 0, 3, 2, 4]);
+    }
 }

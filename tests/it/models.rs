@@ -69,9 +69,14 @@ async fn what_was_known_on_a_day_is_what_the_history_cut_there_gives() {
     assert_eq!(said(&all.command(&["models"])).0, models, "what was learned as of a day is not the newest");
     assert_eq!(rows(&all, "gold.rfm", None).await, published, "what readers see has changed");
     let name = format!("as-of-{day}");
-    for table in
-        ["gold.rfm", "gold.rfm_segments", "gold.cohort_retention", "gold.customer_features", "gold.cltv"]
-    {
+    for table in [
+        "gold.customer_histories",
+        "gold.rfm",
+        "gold.rfm_segments",
+        "gold.cohort_retention",
+        "gold.customer_features",
+        "gold.cltv",
+    ] {
         let (known, alone) = (rows(&all, table, Some(&name)).await, rows(&cut, table, None).await);
         assert!(known == alone, "{table} differs\n{known}\n{alone}");
         assert!(known.lines().count() > 5, "{table} has no rows to compare");

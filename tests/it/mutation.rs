@@ -71,7 +71,7 @@ const HIDDEN: [(&str, What, &str); 21] = [
 ///
 /// The segment is asked for by an aggregate: DataFusion 55.2 takes a scalar subquery over a column without NULL
 /// for never NULL, though it may have no row, and drops the `coalesce` around it.
-const NEW_ROWS: [(&str, &str); 27] = [
+const NEW_ROWS: [(&str, &str); 28] = [
     ("silver.transactions", "ends_with(_source_file, '/2.csv') and _source_line = 2"),
     ("silver.transactions_duplicates", "ends_with(_source_file, '/2.csv') and _source_line = 3"),
     ("silver.transactions_rejected", "ends_with(_source_file, '/2.csv') and _source_line = 4"),
@@ -84,6 +84,7 @@ const NEW_ROWS: [(&str, &str); 27] = [
     ("gold.cohort_retention", "cohort_month = date '2011-04-01' and months_since = 0"),
     ("gold.country_sales", "country = 'Lemuria'"),
     ("gold.customer_features", "customer_id = 99990"),
+    ("gold.customer_histories", "customer_id = 99990"),
     ("gold.forecast", "series = 'orders' and date = date '2011-05-02'"),
     ("gold.forecast_backtest", "series = 'orders' and horizon = 1 and model = 'theta'"),
     ("gold.forecast_accuracy", "series = 'orders' and model = 'theta'"),

@@ -259,20 +259,15 @@ impl Trial<'_> {
     /// The models that the choice allows, in the order of preference.
     fn all(&self, choice: ModelChoice) -> Result<Vec<Tried>, Error> {
         let auto = choice == ModelChoice::Auto;
-        let mut tried = Vec::new();
-        if auto || choice == ModelChoice::BgNbd {
-            tried.push(self.one(auto, Purchases::BgNbd)?);
-        }
-        if auto || choice == ModelChoice::MbgNbd {
-            tried.push(self.one(auto, Purchases::MbgNbd)?);
-        }
-        if auto || choice == ModelChoice::ParetoNbd {
-            tried.push(self.one(auto, Purchases::ParetoNbd)?);
-        }
-        Ok(tried)
+        let may = |model: ModelChoice| auto || choice == model;
+        let bg = || may(ModelChoice::BgNbd).then(|| self.one(auto, Purchases::BgNbd));
+        let mbg = || may(ModelChoice::MbgNbd).then(|| self.one(auto, Purchases::MbgNbd));
+        let pareto = || may(ModelChoice::ParetoNbd).then(|| self.one(auto, Purchases::ParetoNbd));
+        let (pareto, (bg, mbg)) = rayon::join(pareto, || rayon::join(bg, mbg));
+        [bg, mbg, pareto].into_iter().flatten().collect()
     }
 
-    fn one<M: Process>(&self, auto: bool, wrap: impl Fn(Fitted<M>) -> Purchases) -> Result<Tried, Error> {
+    fn one<M: Process>(&self, auto: bool, wrap: fn(Fitted<M>) -> Purchases) -> Result<Tried, Error> {
         let fitted = Fitted::<M>::fit(self.full)?;
         let refused = fitted.refused(self.nbd);
         let score = (auto && refused.is_none()).then(|| self.held_out(&fitted.model)).flatten();

@@ -97,10 +97,12 @@ impl ValueParams {
         let split = Split::new(input.known_at_cut.unwrap_or(input.days), input.days, cut, input.as_of);
         let choice = self.model.fit(&data, split.as_ref().ok().map(Split::holdout))?;
         let order_value = OrderValue::fit(&known)?;
-        let mut values = self.values(&known, &data, &choice.purchases, &order_value)?.into_iter();
+        let (values, validation) = rayon::join(
+            || self.values(&known, &data, &choice.purchases, &order_value),
+            || split.and_then(|split| Validation::new(same(&choice.purchases), &split)),
+        );
+        let mut values = values?.into_iter();
         let customers = histories.iter().map(|h| h.and_then(|_| values.next())).collect();
-        let model = same(&choice.purchases);
-        let validation = split.and_then(|split| Validation::new(model, &split));
         Ok(Estimate { customers, choice, order_value, validation })
     }
 
