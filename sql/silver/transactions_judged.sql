@@ -23,7 +23,7 @@ parsed_lines as (
         try_cast(parse_integer(quantity) as int) as pieces,
         parse_instant(invoice_date) as invoiced_at,
         parse_decimal(unit_price) as price,
-        nullif(btrim(customer_id, E' \t\r\n'), '') is not null as customer_is_given,
+        normalise_code(customer_id) is not null as customer_is_given,
         parse_integer(customer_id) as customer,
         nullif(btrim(country, E' \t\r\n'), '') as country_given
     from new.bronze.online_retail

@@ -3,7 +3,9 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, Decimal128Array, Int64Array, TimestampMicrosecondArray};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, Int64Array, TimestampMicrosecondArray,
+};
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::Result;
 use datafusion::logical_expr::{
@@ -39,17 +41,11 @@ pub(super) fn all() -> Vec<ScalarUDF> {
     ]
 }
 
-/// What `read` makes of each text; texts often repeat the one before.
-fn read_each<'a, T: Copy + 'a>(
-    texts: &'a ArrayRef,
-    read: fn(&str) -> Option<T>,
-) -> impl Iterator<Item = Option<T>> + 'a {
-    let mut last = (None, None);
-    texts.as_string_view().iter().map(move |text| {
-        if text != last.0 {
-            last = (text, text.and_then(read));
-        }
-        last.1
+/// What `read` makes of each text.
+fn read_each<T: Copy>(texts: &ArrayRef, read: fn(&str) -> Option<T>) -> impl Iterator<Item = Option<T>> {
+    let (texts, mut seen) = (texts.as_string_view(), text::Seen::new(None));
+    texts.views().iter().enumerate().map(move |(row, view)| {
+        if texts.is_null(row) { None } else { seen.of(*view, || read(texts.value(row))) }
     })
 }
 

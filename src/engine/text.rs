@@ -1,11 +1,11 @@
 //! Texts made comparable: codes and wordings. A text that is so already is viewed where it lies, not copied.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use datafusion::arrow::array::builder::make_view;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ByteView, StringViewArray};
-use datafusion::arrow::buffer::{Buffer, NullBuffer};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ByteView, StringViewArray, UInt32Array};
+use datafusion::arrow::buffer::Buffer;
+use datafusion::arrow::compute::take;
 use datafusion::common::Result;
 
 /// The blanks that may stand around a code.
@@ -39,27 +39,18 @@ fn upper(text: &str) -> Cow<'_, str> {
 }
 
 /// Each text as `normal` makes it, which takes nothing but a part of the text or makes a new one; NULL where nothing
-/// is left. Texts often repeat the one before.
+/// is left.
 pub(super) fn normalised(texts: &ArrayRef, normal: impl Fn(&str) -> Cow<'_, str>) -> Result<ArrayRef> {
     let texts = texts.as_string_view();
     let own = texts.data_buffers().len() as u32;
-    let (mut rewritten, mut views) = (Vec::new(), Vec::with_capacity(texts.len()));
-    let mut last = (0, 0);
-    for (row, view) in texts.views().iter().enumerate() {
-        if texts.is_null(row) {
-            views.push(0);
-            continue;
-        }
-        if *view == last.0 {
-            views.push(last.1);
-            continue;
-        }
+    let (mut rewritten, mut made, mut seen) = (Vec::new(), Vec::new(), Seen::new(0_u32));
+    let mut make = |row: usize, view: u128| {
         let text = texts.value(row);
-        let made = match normal(text) {
-            Cow::Borrowed(part) if part.len() == text.len() => *view,
+        let normal = match normal(text) {
+            Cow::Borrowed(part) if part.len() == text.len() => view,
             Cow::Borrowed(part) => {
                 let start = part.as_ptr() as usize - text.as_ptr() as usize;
-                let lies = ByteView::from(*view);
+                let lies = ByteView::from(view);
                 make_view(part.as_bytes(), lies.buffer_index, lies.offset + start as u32)
             }
             Cow::Owned(new) => {
@@ -70,25 +61,55 @@ pub(super) fn normalised(texts: &ArrayRef, normal: impl Fn(&str) -> Cow<'_, str>
                 make_view(new.as_bytes(), own, start)
             }
         };
-        last = (*view, made);
-        views.push(made);
-    }
+        made.push(normal);
+        made.len() as u32 - 1
+    };
+    let numbers: Vec<Option<u32>> = texts
+        .views()
+        .iter()
+        .enumerate()
+        .map(|(row, view)| texts.is_valid(row).then(|| seen.of(*view, || make(row, *view))))
+        .collect();
     // The view of the empty text is zero.
-    let nulls = NullBuffer::from_iter(views.iter().map(|view| *view != 0));
-    let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);
+    let numbers = numbers.into_iter().map(|number| number.filter(|number| made[*number as usize] != 0));
+    let numbers = numbers.collect::<UInt32Array>();
     let mut buffers = texts.data_buffers().to_vec();
     if !rewritten.is_empty() {
         buffers.push(Buffer::from_vec(rewritten));
     }
-    Ok(Arc::new(StringViewArray::try_new(views.into(), buffers, nulls)?))
+    Ok(take(&StringViewArray::try_new(made.into(), buffers, None)?, &numbers, None)?)
+}
+
+/// What was made of the texts of an array, found again by their views: what repeats is not read again. A view that
+/// another one has displaced is.
+pub(super) struct Seen<T>(Vec<(u128, T)>);
+
+/// How many views are kept.
+const SEEN_BITS: u32 = 11;
+
+impl<T: Copy> Seen<T> {
+    /// No text yet; `nothing` fills what is empty.
+    pub(super) fn new(nothing: T) -> Self {
+        // No text is as long as this view would say.
+        Seen(vec![(u128::MAX, nothing); 1 << SEEN_BITS])
+    }
+
+    /// What was made of the text of this view; else what `make` makes.
+    pub(super) fn of(&mut self, view: u128, make: impl FnOnce() -> T) -> T {
+        let folded = (view as u64 ^ (view >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let place = &mut self.0[(folded >> (u64::BITS - SEEN_BITS)) as usize];
+        if place.0 != view {
+            *place = (view, make());
+        }
+        place.1
+    }
 }
 
 #[cfg(test)]
 mod tests {
     //! Proves what codes and wordings are compared by, and that views stay within their text.
 
-    use datafusion::arrow::array::UInt32Array;
-    use datafusion::arrow::compute::take;
+    use std::sync::Arc;
 
     use super::*;
 

@@ -264,10 +264,10 @@ impl Groups {
             }
             (Kept::Firsts(firsts), values) => {
                 let keys = columns[0].as_primitive::<Decimal128Type>().iter();
-                let values = values.into_iter().flat_map(|values| values.values());
                 // No DECIMAL is as small as what stands for NULL.
-                let firsts = keys.zip(values).map(|(key, value)| firsts.of(key.unwrap_or(i128::MIN), *value));
-                Ok(Arc::new(firsts.collect::<Result<Int64Array>>()?))
+                let keys: Vec<i128> = keys.map(|key| key.unwrap_or(i128::MIN)).collect();
+                let values = values.map_or(&[][..], |values| values.values());
+                Ok(Arc::new(Int64Array::from(firsts.of(&keys, values)?)))
             }
         }
     }

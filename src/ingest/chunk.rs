@@ -11,8 +11,9 @@ use datafusion::arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer}
 
 use crate::error::{Error, Result};
 
-/// The most rows that one chunk holds.
-pub(super) const MAX_ROWS: usize = 1 << 15;
+/// The most rows that one chunk holds: as many as the engine works on at a time, so that what is read of a full chunk
+/// need not be put together anew.
+pub(super) const MAX_ROWS: usize = 8192;
 
 /// A run of records of one source, in the source's order.
 #[derive(Clone, Debug)]
@@ -32,42 +33,46 @@ impl Chunk {
     }
 }
 
-/// The block of a view into the text that was read, and of a view into text that had to be rewritten.
-const READ: u32 = 0;
-const REWRITTEN: u32 = 1;
+/// The block of a view into text that had to be rewritten; those of the pieces that were read follow it.
+const REWRITTEN: u32 = 0;
 
 /// Gathers records column by column. A view of zero is the empty text, which is NULL.
 pub(super) struct Rows {
-    read: Buffer,
     rewritten: Vec<u8>,
+    /// Pieces of text that rows at hand look at, before the one that is being read.
+    earlier: Vec<Buffer>,
+    read: Buffer,
     columns: Vec<Vec<u128>>,
     lines: Vec<i64>,
     rescued: Vec<u128>,
 }
 
 impl Rows {
-    /// An empty gathering of `columns` columns whose text lies in `read`.
-    pub fn new(columns: usize, read: Buffer) -> Self {
+    /// An empty gathering of `columns` columns.
+    pub fn new(columns: usize) -> Self {
         Rows {
-            read,
             rewritten: Vec::new(),
+            earlier: Vec::new(),
+            read: Buffer::from(&[]),
             columns: vec![Vec::new(); columns],
             lines: Vec::new(),
             rescued: Vec::new(),
         }
     }
 
-    /// Makes room for `rows` more rows.
-    pub fn reserve(&mut self, rows: usize) {
-        self.columns.iter_mut().for_each(|column| column.reserve(rows));
-        self.lines.reserve(rows);
-        self.rescued.reserve(rows);
+    /// Turns to the next piece of text: views are into it from now on.
+    pub fn turn_to(&mut self, piece: Buffer) {
+        let read = std::mem::replace(&mut self.read, piece);
+        if self.len() > 0 {
+            self.earlier.push(read);
+        }
     }
 
     /// Sets a column of the row at hand to the bytes `start..end` of the text that was read.
     #[inline]
     pub fn view(&mut self, column: usize, start: usize, end: usize) {
-        let view = make_view(&self.read[start..end], READ, start as u32);
+        let block = REWRITTEN + 1 + self.earlier.len() as u32;
+        let view = make_view(&self.read[start..end], block, start as u32);
         self.columns[column].push(view);
     }
 
@@ -102,23 +107,23 @@ impl Rows {
         self.rewritten.len()
     }
 
-    /// Turns the rows into a chunk and starts over with the same text.
+    /// The bytes of all text that rows at hand may look at.
+    pub fn held_bytes(&self) -> usize {
+        self.rewritten.len() + self.earlier.iter().chain([&self.read]).map(Buffer::len).sum::<usize>()
+    }
+
+    /// Turns the rows into a chunk and starts over with the piece that is being read.
     pub fn take(&mut self) -> Result<Chunk> {
         let rows = self.len();
-        let buffers: Arc<[Buffer]> = if self.rewritten.is_empty() {
-            Arc::new([self.read.clone()])
-        } else {
-            Arc::new([self.read.clone(), Buffer::from_vec(std::mem::take(&mut self.rewritten))])
-        };
-        let columns = self
-            .columns
-            .iter_mut()
-            .map(|views| texts(std::mem::replace(views, Vec::with_capacity(rows)), &buffers))
-            .collect::<Result<Vec<_>>>()?;
+        let rewritten = Buffer::from_vec(std::mem::take(&mut self.rewritten));
+        let pieces = self.earlier.drain(..).chain([self.read.clone()]);
+        let buffers: Arc<[Buffer]> = [rewritten].into_iter().chain(pieces).collect();
+        let replaced = |views: &mut Vec<u128>| std::mem::replace(views, Vec::with_capacity(rows));
+        let columns = self.columns.iter_mut().map(|views| texts(replaced(views), &buffers));
         Ok(Chunk {
-            columns,
-            source_line: Int64Array::from(std::mem::take(&mut self.lines)),
-            rescued: texts(std::mem::take(&mut self.rescued), &buffers)?,
+            columns: columns.collect::<Result<Vec<_>>>()?,
+            source_line: Int64Array::from(std::mem::replace(&mut self.lines, Vec::with_capacity(rows))),
+            rescued: texts(replaced(&mut self.rescued), &buffers)?,
         })
     }
 

@@ -20,6 +20,8 @@ use crate::error::{Error, Result};
 
 /// How much text is read at a time: some thousands of rows, and little enough to stay in a core's cache.
 pub(super) const CHUNK_BYTES: usize = 768 << 10;
+/// After how many pieces of that size a chunk is handed on though it is not full.
+const MOST_PIECES: usize = 3;
 /// The longest line, and so the most text that is held back for the next chunk.
 const LINE_LIMIT_BYTES: usize = 16 << 20;
 /// The farthest into the header that a quoted line end is looked for.
@@ -40,7 +42,8 @@ pub(super) fn read(
 ) -> Result<u64> {
     let mut text = Pieces::open(input, chunk_bytes, failed)?;
     let header = text.header(name, layout)?;
-    let mut reading = Reading { columns: header.columns, emit, rows: 0, rows_last: 0 };
+    let rows = Rows::new(header.columns.len());
+    let mut reading = Reading { columns: header.columns, emit, rows, handed_on: 0 };
     let (mut at, mut line) = (header.at, header.line);
     loop {
         let last = text.ended;
@@ -49,8 +52,11 @@ pub(super) fn read(
         reading.records(name, &piece, &mut records)?;
         let used;
         (used, line) = records.rest();
+        if last || reading.rows.held_bytes() > MOST_PIECES * chunk_bytes {
+            reading.hand_on()?;
+        }
         if last {
-            return Ok(reading.rows);
+            return Ok(reading.handed_on);
         }
         if piece.len() - used > LINE_LIMIT_BYTES {
             return Err(too_long(name, line));
@@ -223,54 +229,52 @@ struct Reading<'a> {
     /// The layout's column for each field.
     columns: Vec<usize>,
     emit: &'a mut dyn FnMut(Chunk) -> Result<()>,
-    rows: u64,
-    /// How many rows the last piece gave, as a guess for the next one.
-    rows_last: usize,
+    /// Those that have not been handed on.
+    rows: Rows,
+    /// How many have been.
+    handed_on: u64,
 }
 
 impl Reading<'_> {
     fn records(&mut self, name: &str, piece: &Buffer, records: &mut Records) -> Result<()> {
         let valid = from_utf8(piece).map_or_else(|error| error.valid_up_to(), str::len);
-        let mut rows = Rows::new(self.columns.len(), piece.clone());
-        rows.reserve(self.rows_last);
-        let before = self.rows;
+        self.rows.turn_to(piece.clone());
         while let Some(record) = records.advance() {
             if record.end - record.start > LINE_LIMIT_BYTES {
                 return Err(too_long(name, record.line));
             }
             let utf8 = record.end <= valid || from_utf8(&piece[record.start..record.end]).is_ok();
             if records.fields().len() != self.columns.len() || record.open {
-                rows.rescue(record.line, &text(&piece[record.start..record.end], utf8));
+                self.rows.rescue(record.line, &text(&piece[record.start..record.end], utf8));
             } else {
-                self.fit(piece, &record, records.fields(), utf8, &mut rows);
+                self.fit(piece, &record, records.fields(), utf8);
             }
-            if rows.len() == MAX_ROWS {
-                self.hand_on(&mut rows)?;
+            if self.rows.len() == MAX_ROWS {
+                self.hand_on()?;
             }
         }
-        if rows.len() > 0 {
-            self.hand_on(&mut rows)?;
-        }
-        self.rows_last = usize::try_from(self.rows - before).unwrap_or(MAX_ROWS).min(MAX_ROWS);
         Ok(())
     }
 
     #[inline]
-    fn fit(&self, piece: &Buffer, record: &Record, fields: &[Span], utf8: bool, rows: &mut Rows) {
+    fn fit(&mut self, piece: &Buffer, record: &Record, fields: &[Span], utf8: bool) {
         for (column, span) in self.columns.iter().zip(fields) {
             let (start, end) = (span.start as usize, span.end as usize);
             if !span.doubled && (utf8 || piece[start..end].is_ascii()) {
-                rows.view(*column, start, end);
+                self.rows.view(*column, start, end);
             } else {
-                rows.copy(*column, &field(piece, *span, utf8));
+                self.rows.copy(*column, &field(piece, *span, utf8));
             }
         }
-        rows.end(record.line);
+        self.rows.end(record.line);
     }
 
-    fn hand_on(&mut self, rows: &mut Rows) -> Result<()> {
-        self.rows += rows.len() as u64;
-        (self.emit)(rows.take()?)
+    fn hand_on(&mut self) -> Result<()> {
+        if self.rows.len() > 0 {
+            self.handed_on += self.rows.len() as u64;
+            (self.emit)(self.rows.take()?)?;
+        }
+        Ok(())
     }
 }
 

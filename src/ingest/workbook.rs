@@ -12,7 +12,6 @@ use std::path::Path;
 use calamine::{
     DataRef, ExcelDateTime, ExcelDateTimeType, Reader, SheetType, Xlsx, XlsxCellReader, XlsxError,
 };
-use datafusion::arrow::buffer::Buffer;
 
 use super::archive::{begins_as_zip, ends_early};
 use super::chunk::{Chunk, MAX_ROWS, Rows};
@@ -98,7 +97,7 @@ pub(super) fn read(
 ) -> Result<u64> {
     let mut book = open(path, name)?;
     let (mut lines, header) = header(&mut book, name, sheet, layout)?;
-    let mut rows = Rows::new(layout.fields().len(), Buffer::from(&[]));
+    let mut rows = Rows::new(layout.fields().len());
     let mut cells = Vec::new();
     let mut read = 0;
     while let Some(row) = lines.next(&mut cells)? {

@@ -227,6 +227,9 @@ impl Tallier {
             match given.data_type(schema.as_arrow())? {
                 DataType::Decimal128(_, SCALE) | DataType::Int64 => Ok(given),
                 DataType::Decimal128(_, scale) if scale < SCALE => physical(&exact(amount)),
+                DataType::Int8 | DataType::Int16 | DataType::Int32 => {
+                    physical(&format!("cast(({amount}) as bigint)"))
+                }
                 other if other.is_integer() => physical(&exact(amount)),
                 _ => Err(Error::invalid(format!("the amount `{amount}` cannot be added up exactly"))
                     .hint("amounts are integers or decimals of at most four places")),

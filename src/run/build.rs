@@ -229,7 +229,7 @@ async fn write(
     let tallier = Tallier::new(session, &schema, &measures)
         .map_err(|e| e.detail(format!("in {}", contract.path.display())))?;
     let key = contract.key.iter().filter_map(|key| schema.index_of(key).ok()).collect::<Vec<_>>();
-    let mut writers = JoinSet::new();
+    let (mut writers, options) = (JoinSet::new(), run.options.as_they_come(contract));
     for rows in execute_stream_partitioned(plan, session.task_ctx())? {
         let part = Part {
             name: name.clone(),
@@ -239,7 +239,7 @@ async fn write(
             key: key.clone(),
             observer: lake.observer.clone(),
         };
-        writers.spawn(part.write(rows, newest.file_writer(&schema, &run.options)));
+        writers.spawn(part.write(rows, newest.file_writer(&schema, &options)));
     }
     let tally = match place {
         Place::Instead => tallier.nothing(),

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::{Table, failure};
 use crate::config;
-use crate::contract::Contract;
+use crate::contract::{Column, Contract};
 use crate::error::{Error, Result};
 
 /// How many rows are handed to the Parquet encoder at a time.
@@ -49,6 +49,22 @@ impl WriteOptions {
             .set_created_by(format!("lake {}", env!("CARGO_PKG_VERSION")))
             .build();
         Ok(WriteOptions { properties, target_file_bytes: NonZeroU64::new(settings.target_file_mb << 20) })
+    }
+
+    /// The same for rows in the order in which they come, where the extremes of a text tell no file from another: they
+    /// are kept of keys alone and of where rows came from.
+    pub fn as_they_come(&self, contract: &Contract) -> Self {
+        let is_text = |column: &&Column| column.data_type == DataType::Utf8View;
+        let tells = |name: &String| contract.key.contains(name) || name.starts_with('_');
+        let texts = contract.columns.iter().filter(is_text).map(|column| &column.name);
+        let properties = texts.filter(|name| !tells(name)).fold(
+            self.properties.clone().into_builder(),
+            |properties, name| {
+                let path = ColumnPath::from(name.as_str());
+                properties.set_column_statistics_enabled(path, EnabledStatistics::None)
+            },
+        );
+        WriteOptions { properties: properties.build(), ..self.clone() }
     }
 }
 

@@ -141,17 +141,23 @@ fn an_error_of_the_receiver_ends_the_reading() {
 fn chunks_are_bounded_in_rows_and_hold_only_their_own_text() {
     let text = format!("A,B,C\n{}", "1,2,a text that is not inline\n".repeat(MAX_ROWS * 3));
     let failed = |error: &std::io::Error| Error::unavailable(error.to_string());
-    let (mut rows, mut chunks) = (0, 0);
-    read(&mut text.as_bytes(), "x.csv", &layout(), CHUNK_BYTES, &failed, &mut |chunk| {
-        assert!(chunk.rows() <= MAX_ROWS);
-        let bytes: usize = chunk.columns[2].data_buffers().iter().map(Buffer::capacity).sum();
-        assert!(bytes <= CHUNK_BYTES + 1000, "{bytes}");
-        (rows, chunks) = (rows + chunk.rows(), chunks + 1);
-        Ok(())
-    })
-    .unwrap();
-    assert_eq!(rows, MAX_ROWS * 3);
-    assert!(chunks >= 3);
+    let read_by = |chunk_bytes: usize| {
+        let mut chunks = Vec::new();
+        read(&mut text.as_bytes(), "x.csv", &layout(), chunk_bytes, &failed, &mut |chunk| {
+            let bytes: usize = chunk.columns[2].data_buffers().iter().map(Buffer::capacity).sum();
+            assert!(bytes <= (MOST_PIECES + 1) * (chunk_bytes + 100), "{bytes}");
+            chunks.push(chunk.rows());
+            Ok(())
+        })
+        .unwrap();
+        chunks
+    };
+    // Of the lines of a piece that are too many, and of those of several.
+    assert_eq!(read_by(CHUNK_BYTES), [MAX_ROWS; 3]);
+    assert_eq!(read_by(120_000), [MAX_ROWS; 3]);
+    let smaller = read_by(10_000);
+    assert_eq!(smaller.iter().sum::<usize>(), MAX_ROWS * 3);
+    assert!(smaller.iter().all(|rows| *rows < 2000), "{smaller:?}");
 }
 
 /// Random text of everything that means something to the reader, read in pieces of all sizes.
