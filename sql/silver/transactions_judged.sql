@@ -180,10 +180,12 @@ numbered_lines as (
         on known_invoices.known_invoice_no = counted_lines.code_of_invoice
 ),
 
--- An amount that does not fit its type counts as a price that cannot be used.
+-- An amount that does not fit its type counts as a price that cannot be used. Day and
+-- hour are read off the clock of UTC.
 explained_lines as (
     select
         *,
+        arrow_cast(invoiced_at, 'Timestamp(Microsecond, None)') as clock,
         case
             when is_transaction then 'transaction'
             when is_repeat then 'duplicate'
@@ -245,9 +247,9 @@ select
     price as unit_price,
     line_amount,
     invoiced_at,
-    cast(invoiced_at as date) as invoice_date,
-    cast(date_part('hour', invoiced_at) as int) as hour,
-    cast(date_part('isodow', cast(invoiced_at as date)) as int) as iso_weekday,
+    cast(clock as date) as invoice_date,
+    cast(date_part('hour', clock) as int) as hour,
+    cast(date_part('isodow', cast(clock as date)) as int) as iso_weekday,
     customer as customer_id,
     case when customer is null then 'guest' else 'registered' end as customer_type,
     country_given,

@@ -1,13 +1,7 @@
 //! Rows on their way from a source to a table: one chunk is a few thousand records as Arrow arrays.
-//!
-//! Text is viewed where it was read and copied only when it had to be changed. A chunk owns the bytes its
-//! views look at and nothing else; it never holds on to bytes of another chunk.
 
-use std::sync::Arc;
-
-use datafusion::arrow::array::builder::make_view;
-use datafusion::arrow::array::{Int64Array, StringViewArray};
-use datafusion::arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
+use datafusion::arrow::array::{Int64Array, StringArray};
+use datafusion::arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer};
 
 use crate::error::{Error, Result};
 
@@ -15,15 +9,18 @@ use crate::error::{Error, Result};
 /// need not be put together anew.
 pub(super) const MAX_ROWS: usize = 8192;
 
+/// With more text than this, a chunk is handed on though it is not full.
+pub(super) const MOST_BYTES: usize = 4 << 20;
+
 /// A run of records of one source, in the source's order.
 #[derive(Clone, Debug)]
 pub struct Chunk {
     /// One array per column of the layout, in its order; NULL where the source's field is empty.
-    pub columns: Vec<StringViewArray>,
+    pub columns: Vec<StringArray>,
     /// The 1-based physical line on which the record starts, or the row number in a worksheet.
     pub source_line: Int64Array,
     /// The whole text of a record that does not fit the header, whose columns are then all NULL; else NULL.
-    pub rescued: StringViewArray,
+    pub rescued: StringArray,
 }
 
 impl Chunk {
@@ -33,68 +30,38 @@ impl Chunk {
     }
 }
 
-/// The block of a view into text that had to be rewritten; those of the pieces that were read follow it.
-const REWRITTEN: u32 = 0;
-
-/// Gathers records column by column. A view of zero is the empty text, which is NULL.
+/// Gathers records column by column.
 pub(super) struct Rows {
-    rewritten: Vec<u8>,
-    /// Pieces of text that rows at hand look at, before the one that is being read.
-    earlier: Vec<Buffer>,
-    read: Buffer,
-    columns: Vec<Vec<u128>>,
+    columns: Vec<Texts>,
     lines: Vec<i64>,
-    rescued: Vec<u128>,
+    rescued: Texts,
 }
 
 impl Rows {
     /// An empty gathering of `columns` columns.
     pub fn new(columns: usize) -> Self {
-        Rows {
-            rewritten: Vec::new(),
-            earlier: Vec::new(),
-            read: Buffer::from(&[]),
-            columns: vec![Vec::new(); columns],
-            lines: Vec::new(),
-            rescued: Vec::new(),
-        }
+        let columns = std::iter::repeat_with(Texts::new).take(columns).collect();
+        Rows { columns, lines: Vec::new(), rescued: Texts::new() }
     }
 
-    /// Turns to the next piece of text: views are into it from now on.
-    pub fn turn_to(&mut self, piece: Buffer) {
-        let read = std::mem::replace(&mut self.read, piece);
-        if self.len() > 0 {
-            self.earlier.push(read);
-        }
-    }
-
-    /// Sets a column of the row at hand to the bytes `start..end` of the text that was read.
+    /// Sets a column of the row at hand to a text in UTF-8.
     #[inline]
-    pub fn view(&mut self, column: usize, start: usize, end: usize) {
-        let block = REWRITTEN + 1 + self.earlier.len() as u32;
-        let view = make_view(&self.read[start..end], block, start as u32);
-        self.columns[column].push(view);
-    }
-
-    /// Sets a column of the row at hand to a copy of `text`.
-    pub fn copy(&mut self, column: usize, text: &str) {
-        let view = self.rewrite(text);
-        self.columns[column].push(view);
+    pub fn put(&mut self, column: usize, text: &[u8]) {
+        self.columns[column].push(text);
     }
 
     /// Ends the row at hand, all of whose columns are set.
     #[inline]
     pub fn end(&mut self, line: i64) {
         self.lines.push(line);
-        self.rescued.push(0);
+        self.rescued.push(b"");
     }
 
-    /// Adds a row that keeps a copy of the whole record because it does not fit the header.
+    /// Adds a row that keeps the whole record because it does not fit the header.
     pub fn rescue(&mut self, line: i64, record: &str) {
-        let view = self.rewrite(record);
-        self.columns.iter_mut().for_each(|column| column.push(0));
+        self.columns.iter_mut().for_each(|column| column.push(b""));
         self.lines.push(line);
-        self.rescued.push(view);
+        self.rescued.push(record.as_bytes());
     }
 
     /// The number of ended rows.
@@ -102,43 +69,54 @@ impl Rows {
         self.lines.len()
     }
 
-    /// The bytes of text that was copied.
-    pub fn copied_bytes(&self) -> usize {
-        self.rewritten.len()
+    /// The bytes of their text.
+    pub fn bytes(&self) -> usize {
+        self.columns.iter().chain([&self.rescued]).map(|texts| texts.bytes.len()).sum()
     }
 
-    /// The bytes of all text that rows at hand may look at.
-    pub fn held_bytes(&self) -> usize {
-        self.rewritten.len() + self.earlier.iter().chain([&self.read]).map(Buffer::len).sum::<usize>()
-    }
-
-    /// Turns the rows into a chunk and starts over with the piece that is being read.
+    /// Turns the rows into a chunk and starts over.
     pub fn take(&mut self) -> Result<Chunk> {
-        let rows = self.len();
-        let rewritten = Buffer::from_vec(std::mem::take(&mut self.rewritten));
-        let pieces = self.earlier.drain(..).chain([self.read.clone()]);
-        let buffers: Arc<[Buffer]> = [rewritten].into_iter().chain(pieces).collect();
-        let replaced = |views: &mut Vec<u128>| std::mem::replace(views, Vec::with_capacity(rows));
-        let columns = self.columns.iter_mut().map(|views| texts(replaced(views), &buffers));
+        let lines = emptied(&mut self.lines);
         Ok(Chunk {
-            columns: columns.collect::<Result<Vec<_>>>()?,
-            source_line: Int64Array::from(std::mem::replace(&mut self.lines, Vec::with_capacity(rows))),
-            rescued: texts(replaced(&mut self.rescued), &buffers)?,
+            columns: self.columns.iter_mut().map(Texts::take).collect::<Result<Vec<_>>>()?,
+            source_line: Int64Array::from(lines),
+            rescued: self.rescued.take()?,
         })
-    }
-
-    fn rewrite(&mut self, text: &str) -> u128 {
-        let start = self.rewritten.len();
-        if text.len() > 12 {
-            self.rewritten.extend_from_slice(text.as_bytes());
-        }
-        make_view(text.as_bytes(), REWRITTEN, start as u32)
     }
 }
 
-fn texts(views: Vec<u128>, buffers: &Arc<[Buffer]>) -> Result<StringViewArray> {
-    let given = BooleanBuffer::collect_bool(views.len(), |row| views[row] != 0);
-    let nulls = Some(NullBuffer::new(given)).filter(|nulls| nulls.null_count() > 0);
-    StringViewArray::try_new(ScalarBuffer::from(views), Arc::clone(buffers), nulls)
-        .map_err(|error| Error::internal(format!("a chunk of text is not well formed: {error}")))
+/// The texts of a column, one behind the other.
+struct Texts {
+    bytes: Vec<u8>,
+    /// Where each begins, and where the last one ends.
+    offsets: Vec<i32>,
+}
+
+impl Texts {
+    fn new() -> Self {
+        Texts { bytes: Vec::new(), offsets: vec![0] }
+    }
+
+    #[inline]
+    fn push(&mut self, text: &[u8]) {
+        self.bytes.extend_from_slice(text);
+        self.offsets.push(self.bytes.len() as i32);
+    }
+
+    /// All texts, empty ones as NULL; then there are none.
+    fn take(&mut self) -> Result<StringArray> {
+        let (bytes, offsets) = (emptied(&mut self.bytes), emptied(&mut self.offsets));
+        self.offsets.push(0);
+        let offsets = OffsetBuffer::new(offsets.into());
+        let given = BooleanBuffer::collect_bool(offsets.len() - 1, |row| offsets[row] < offsets[row + 1]);
+        let nulls = Some(NullBuffer::new(given)).filter(|nulls| nulls.null_count() > 0);
+        StringArray::try_new(offsets, Buffer::from_vec(bytes), nulls)
+            .map_err(|error| Error::internal(format!("a chunk of text is not well formed: {error}")))
+    }
+}
+
+/// What is in it, in whose place comes an empty one with as much room.
+fn emptied<T>(values: &mut Vec<T>) -> Vec<T> {
+    let room = Vec::with_capacity(values.len());
+    std::mem::replace(values, room)
 }

@@ -4,22 +4,21 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
-use datafusion::arrow::array::{
-    ArrayRef, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
-};
-use datafusion::arrow::compute::take;
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::prelude::SessionContext;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinSet;
 
-use super::chunk::Chunk;
+use super::chunk::{Chunk, MAX_ROWS};
 use super::register::{self, LoadedFile};
 use super::{Arrival, Layout, Source};
 use crate::contract::{Contract, TableName};
 use crate::error::{Error, Result};
 use crate::quality::{Measure, Tallier, Tally};
-use crate::table::{CommitRecord, Draft, FileWriter, Mode, State, Table, Version, WriteOptions};
+use crate::table::{
+    CommitRecord, Draft, FileWriter, Mode, State, Table, Version, WriteOptions, stored_schema,
+};
 
 /// Batches that may wait for a writer.
 const DEPTH: usize = 4;
@@ -136,7 +135,7 @@ async fn write_all(
     contract: &Contract,
     loading: &Loading<'_>,
 ) -> Result<(Draft, Vec<LoadedFile>, Tally)> {
-    let schema = contract.schema();
+    let schema = stored_schema(&contract.schema());
     let readers_wanted = loading.threads.min(jobs.len());
     let writers_each = (loading.threads / readers_wanted.max(1)).max(1);
     let shared = Arc::new(Reading {
@@ -219,9 +218,10 @@ impl Reading {
         writers: &mut impl Iterator<Item = &'a Sender<RecordBatch>>,
         tally: &mut Tally,
     ) -> Result<LoadedFile> {
+        let provenance = Provenance::of(&file, &self.run_id);
         let mut emit = |chunk: Chunk| {
             (self.on_rows)(chunk.rows() as u64);
-            let batch = self.batch(&file, chunk)?;
+            let batch = self.batch(&file, &provenance, chunk)?;
             *tally = tally.plus(&self.tallier.take(&batch)?);
             let taken = writers.next().is_some_and(|writer| writer.blocking_send(batch).is_ok());
             if taken { Ok(()) } else { Err(Error::internal("the writers have stopped")) }
@@ -233,19 +233,16 @@ impl Reading {
     }
 
     /// A chunk with its provenance, in the order of the contract's columns.
-    fn batch(&self, file: &LoadedFile, chunk: Chunk) -> Result<RecordBatch> {
+    fn batch(&self, file: &LoadedFile, provenance: &Provenance, chunk: Chunk) -> Result<RecordBatch> {
         let rows = chunk.rows();
-        let text = |value: &str| repeat(Arc::new(StringViewArray::from_iter_values([value])), rows);
         let at = TimestampMicrosecondArray::from_value(self.at.timestamp_micros(), rows).with_timezone("UTC");
         let named = self.layout.fields().iter().zip(chunk.columns);
         let mut columns: Vec<(&str, ArrayRef)> =
             named.map(|(field, column)| (field.name.as_str(), Arc::new(column) as ArrayRef)).collect();
+        columns.extend(provenance.0.iter().map(|(name, column)| (*name, column.slice(0, rows))));
         columns.extend([
-            ("_source_file", text(&file.source_file)?),
             ("_source_line", Arc::new(chunk.source_line) as ArrayRef),
             ("_ingest_seq", Arc::new(Int64Array::from_value(file.ingest_seq, rows))),
-            ("_source_sha256", text(&file.sha256)?),
-            ("_ingest_run_id", text(&self.run_id)?),
             ("_ingested_at", Arc::new(at)),
             ("_rescued", Arc::new(chunk.rescued)),
         ]);
@@ -265,8 +262,19 @@ impl Reading {
     }
 }
 
-/// One value, `rows` times; the value's bytes are shared.
-fn repeat(value: ArrayRef, rows: usize) -> Result<ArrayRef> {
-    let zeros = UInt32Array::from_value(0, rows);
-    take(&value, &zeros, None).map_err(|e| Error::internal(e.to_string()))
+/// Columns of text that say the same of every row of a source, as long as a full chunk.
+struct Provenance([(&'static str, ArrayRef); 3]);
+
+impl Provenance {
+    fn of(file: &LoadedFile, run_id: &str) -> Provenance {
+        let said = [
+            ("_source_file", &*file.source_file),
+            ("_source_sha256", &file.sha256),
+            ("_ingest_run_id", run_id),
+        ];
+        Provenance(said.map(|(name, text)| {
+            let column = StringArray::from_iter_values(std::iter::repeat_n(text, MAX_ROWS));
+            (name, Arc::new(column) as ArrayRef)
+        }))
+    }
 }

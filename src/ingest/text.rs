@@ -9,19 +9,16 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::str::from_utf8;
 
-use datafusion::arrow::buffer::Buffer;
 use encoding_rs::{Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use memchr::{memchr2, memchr3_iter};
 
-use super::chunk::{Chunk, MAX_ROWS, Rows};
+use super::chunk::{Chunk, MAX_ROWS, MOST_BYTES, Rows};
 use super::csv::{Dialect, Record, Records, Span};
 use super::header::Layout;
 use crate::error::{Error, Result};
 
 /// How much text is read at a time: some thousands of rows, and little enough to stay in a core's cache.
 pub(super) const CHUNK_BYTES: usize = 768 << 10;
-/// After how many pieces of that size a chunk is handed on though it is not full.
-const MOST_PIECES: usize = 3;
 /// The longest line, and so the most text that is held back for the next chunk.
 const LINE_LIMIT_BYTES: usize = 16 << 20;
 /// The farthest into the header that a quoted line end is looked for.
@@ -47,12 +44,12 @@ pub(super) fn read(
     let (mut at, mut line) = (header.at, header.line);
     loop {
         let last = text.ended;
-        let piece = Buffer::from_vec(std::mem::take(&mut text.held));
+        let mut piece = std::mem::take(&mut text.held);
         let mut records = Records::new(&piece, header.dialect, at, line, last);
         reading.records(name, &piece, &mut records)?;
         let used;
         (used, line) = records.rest();
-        if last || reading.rows.held_bytes() > MOST_PIECES * chunk_bytes {
+        if last || reading.rows.bytes() > MOST_BYTES {
             reading.hand_on()?;
         }
         if last {
@@ -61,7 +58,8 @@ pub(super) fn read(
         if piece.len() - used > LINE_LIMIT_BYTES {
             return Err(too_long(name, line));
         }
-        text.held = piece[used..].to_vec();
+        piece.drain(..used);
+        text.held = piece;
         at = 0;
         text.more()?;
     }
@@ -236,9 +234,8 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn records(&mut self, name: &str, piece: &Buffer, records: &mut Records) -> Result<()> {
+    fn records(&mut self, name: &str, piece: &[u8], records: &mut Records) -> Result<()> {
         let valid = from_utf8(piece).map_or_else(|error| error.valid_up_to(), str::len);
-        self.rows.turn_to(piece.clone());
         while let Some(record) = records.advance() {
             if record.end - record.start > LINE_LIMIT_BYTES {
                 return Err(too_long(name, record.line));
@@ -257,13 +254,13 @@ impl Reading<'_> {
     }
 
     #[inline]
-    fn fit(&mut self, piece: &Buffer, record: &Record, fields: &[Span], utf8: bool) {
+    fn fit(&mut self, piece: &[u8], record: &Record, fields: &[Span], utf8: bool) {
         for (column, span) in self.columns.iter().zip(fields) {
             let (start, end) = (span.start as usize, span.end as usize);
             if !span.doubled && (utf8 || piece[start..end].is_ascii()) {
-                self.rows.view(*column, start, end);
+                self.rows.put(*column, &piece[start..end]);
             } else {
-                self.rows.copy(*column, &field(piece, *span, utf8));
+                self.rows.put(*column, field(piece, *span, utf8).as_bytes());
             }
         }
         self.rows.end(record.line);

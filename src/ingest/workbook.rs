@@ -14,12 +14,10 @@ use calamine::{
 };
 
 use super::archive::{begins_as_zip, ends_early};
-use super::chunk::{Chunk, MAX_ROWS, Rows};
+use super::chunk::{Chunk, MAX_ROWS, MOST_BYTES, Rows};
 use super::header::{Layout, listed};
 use crate::error::{Error, Kind, Result, io_error, nearest};
 
-/// The most copied text in one chunk before it is handed on.
-const CHUNK_BYTES: usize = 4 << 20;
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
 type Book = Xlsx<BufReader<File>>;
@@ -102,7 +100,7 @@ pub(super) fn read(
     let mut read = 0;
     while let Some(row) = lines.next(&mut cells)? {
         header.put(i64::from(row) + 1, &cells, &mut rows);
-        if rows.len() == MAX_ROWS || rows.copied_bytes() > CHUNK_BYTES {
+        if rows.len() == MAX_ROWS || rows.bytes() > MOST_BYTES {
             read += rows.len() as u64;
             emit(rows.take()?)?;
         }
@@ -167,7 +165,7 @@ impl Columns {
                 Err(_) => return rows.rescue(line, &joined(cells)),
             }
         }
-        texts.iter().enumerate().for_each(|(column, text)| rows.copy(column, text));
+        texts.iter().enumerate().for_each(|(column, text)| rows.put(column, text.as_bytes()));
         rows.end(line);
     }
 }

@@ -11,7 +11,7 @@ use crate::engine::Catalogue;
 use crate::error::{Error, Result};
 use crate::ingest::{self, Arrival, Ingested, Loading, Register};
 use crate::quality::{Tallier, measures_of};
-use crate::table::Publications;
+use crate::table::{Publications, stored_schema};
 
 impl Lake {
     /// Loads the files at `locations` into the bronze table `source` and publishes it; without locations,
@@ -123,7 +123,7 @@ impl Lake {
             let measures = measures_of(&self.project, contract);
             let loading = Loading {
                 based_on: run.based_on,
-                tallier: Tallier::new(&session, &contract.schema(), &measures)?,
+                tallier: Tallier::new(&session, &stored_schema(&contract.schema()), &measures)?,
                 measures,
                 session,
                 run_id: &run.id,

@@ -29,7 +29,7 @@ pub use commit::{CommitRecord, Mode};
 pub use publication::{Publication, Publications, contract as publications_contract};
 pub use store::{Lock, Store, objects_at, register_cloud_stores};
 pub use upkeep::{LogEntry, Range};
-pub use write::{Draft, FileWriter, WriteOptions};
+pub use write::{Draft, FileWriter, WriteOptions, stored_schema};
 
 /// The version of a table: the number of its commit.
 pub type Version = u64;

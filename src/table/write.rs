@@ -165,7 +165,7 @@ fn rows_in(file: &Add) -> Option<u64> {
 
 /// The schema as files keep it: texts as plain ones. Parquet files name their Arrow types, and readers that
 /// believe them cannot filter views.
-fn stored_schema(schema: &SchemaRef) -> SchemaRef {
+pub fn stored_schema(schema: &SchemaRef) -> SchemaRef {
     let fields = schema.fields().iter().map(stored_field);
     Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
 }
