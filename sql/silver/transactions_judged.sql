@@ -116,26 +116,28 @@ priced_lines as (
     select
         *,
         try_cast(pieces * price as decimal(18, 4)) as line_amount,
-        case
-            when starts_with(code_of_invoice, 'C') then 'return'
-            when starts_with(code_of_invoice, 'A') then 'adjustment'
-            else 'sale'
-        end as kind
+        starts_with(code_of_invoice, 'C') as is_return,
+        starts_with(code_of_invoice, 'A') as is_adjustment
     from repeating_lines
 ),
 
 judged_lines as (
     select
         *,
+        case
+            when is_return then 'return'
+            when is_adjustment then 'adjustment'
+            else 'sale'
+        end as kind,
         code_of_invoice is not null
             and code_of_stock is not null
             and line_amount is not null
             and invoiced_at is not null
             and (customer is not null or not customer_is_given)
             and pieces <> 0
-            and (price > 0 or (price < 0 and kind = 'adjustment'))
-            and (pieces > 0 or kind <> 'sale')
-            and (pieces < 0 or kind <> 'return') as is_valid
+            and (price > 0 or (price < 0 and is_adjustment))
+            and (pieces > 0 or is_return or is_adjustment)
+            and (pieces < 0 or not is_return) as is_valid
     from priced_lines
 ),
 

@@ -1,10 +1,11 @@
 //! Texts made comparable: codes and wordings. A text that is so already is viewed where it lies, not copied.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use datafusion::arrow::array::builder::make_view;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ByteView, StringViewArray, UInt32Array};
-use datafusion::arrow::buffer::Buffer;
+use datafusion::arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use datafusion::arrow::compute::take;
 use datafusion::common::Result;
 
@@ -44,6 +45,7 @@ pub(super) fn normalised(texts: &ArrayRef, normal: impl Fn(&str) -> Cow<'_, str>
     let texts = texts.as_string_view();
     let own = texts.data_buffers().len() as u32;
     let (mut rewritten, mut made, mut seen) = (Vec::new(), Vec::new(), Seen::new(0_u32));
+    let mut is_changed = false;
     let mut make = |row: usize, view: u128| {
         let text = texts.value(row);
         let normal = match normal(text) {
@@ -61,18 +63,21 @@ pub(super) fn normalised(texts: &ArrayRef, normal: impl Fn(&str) -> Cow<'_, str>
                 make_view(new.as_bytes(), own, start)
             }
         };
+        // The view of the empty text is zero.
+        is_changed |= normal != view || normal == 0;
         made.push(normal);
         made.len() as u32 - 1
     };
-    let numbers: Vec<Option<u32>> = texts
-        .views()
-        .iter()
-        .enumerate()
-        .map(|(row, view)| texts.is_valid(row).then(|| seen.of(*view, || make(row, *view))))
-        .collect();
-    // The view of the empty text is zero.
-    let numbers = numbers.into_iter().map(|number| number.filter(|number| made[*number as usize] != 0));
-    let numbers = numbers.collect::<UInt32Array>();
+    let views = texts.views().iter().enumerate();
+    let numbers =
+        views.map(|(row, view)| if texts.is_null(row) { 0 } else { seen.of(*view, || make(row, *view)) });
+    let numbers: Vec<u32> = numbers.collect();
+    if !is_changed {
+        return Ok(Arc::new(texts.clone()));
+    }
+    let is_left = |row: usize| texts.is_valid(row) && made[numbers[row] as usize] != 0;
+    let left = NullBuffer::new(BooleanBuffer::collect_bool(numbers.len(), is_left));
+    let numbers = UInt32Array::new(numbers.into(), Some(left));
     let mut buffers = texts.data_buffers().to_vec();
     if !rewritten.is_empty() {
         buffers.push(Buffer::from_vec(rewritten));
@@ -108,8 +113,6 @@ impl<T: Copy> Seen<T> {
 #[cfg(test)]
 mod tests {
     //! Proves what codes and wordings are compared by, and that views stay within their text.
-
-    use std::sync::Arc;
 
     use super::*;
 
