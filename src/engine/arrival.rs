@@ -29,7 +29,7 @@ use crate::table::Table;
 const ORDER: [&str; 2] = ["_ingest_seq", "_source_line"];
 
 /// Batches of each run of files that are decoded ahead.
-const AHEAD: usize = 8;
+const AHEAD: usize = 2;
 
 type Provider = Arc<dyn TableProvider>;
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use datafusion::arrow::array::RecordBatch;
@@ -230,6 +231,7 @@ async fn write(
         .map_err(|e| e.detail(format!("in {}", contract.path.display())))?;
     let key = contract.key.iter().filter_map(|key| schema.index_of(key).ok()).collect::<Vec<_>>();
     let (mut writers, options) = (JoinSet::new(), run.options.as_they_come(contract));
+    let rows_of_all = Arc::new(AtomicU64::new(0));
     for rows in execute_stream_partitioned(plan, session.task_ctx())? {
         let part = Part {
             name: name.clone(),
@@ -238,6 +240,7 @@ async fn write(
             place,
             key: key.clone(),
             observer: lake.observer.clone(),
+            rows_of_all: rows_of_all.clone(),
         };
         writers.spawn(part.write(rows, newest.file_writer(&schema, &options)));
     }
@@ -294,12 +297,14 @@ struct Part {
     /// The positions of the key's columns.
     key: Vec<usize>,
     observer: Arc<dyn Observer>,
+    /// How many rows all partitions have written.
+    rows_of_all: Arc<AtomicU64>,
 }
 
 impl Part {
     async fn write(self, mut rows: SendableRecordBatchStream, mut writer: FileWriter) -> Result<Written> {
         let (mut tally, mut keys) = (self.tallier.nothing(), self.place.keys());
-        let (mut kept, mut count) = (Some(Kept::new(&self.schema)), 0_u64);
+        let mut kept = Some(Kept::new(&self.schema));
         while let Some(batch) = rows.next().await {
             let batch = conform(&batch?, &self.schema)?;
             tally = tally.plus(&self.tallier.take(&batch)?);
@@ -307,14 +312,14 @@ impl Part {
                 keys.take(&batch, &self.key)?;
             }
             writer.write(&batch).await?;
-            count += batch.num_rows() as u64;
-            if count > FEW_ROWS {
+            let rows = batch.num_rows() as u64;
+            if self.rows_of_all.fetch_add(rows, Ordering::Relaxed) + rows > FEW_ROWS {
                 kept = None;
             }
             if let Some(kept) = &mut kept {
                 kept.push(&batch)?;
             }
-            self.observer.event(Event::Wrote { table: self.name.clone(), rows: batch.num_rows() as u64 });
+            self.observer.event(Event::Wrote { table: self.name.clone(), rows });
         }
         let rows = kept.map(Kept::batches).transpose()?;
         Ok(Written { place: self.place, rows, draft: writer.close().await?, tally, keys })

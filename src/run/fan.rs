@@ -14,7 +14,7 @@ use futures::StreamExt;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// Batches that may wait between the view and a reader.
-const DEPTH: usize = 4;
+const DEPTH: usize = 2;
 
 type Item = Result<RecordBatch>;
 
