@@ -63,6 +63,26 @@ async fn every_reader_can_open_what_is_written() {
     assert!(log.contains("The number.") && log.contains("Numbers."));
 }
 
+/// Programs that filter a dataset by the log's extremes find nothing by a column that has none.
+#[tokio::test]
+async fn the_log_says_the_extremes_of_every_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "lake").unwrap();
+    let columns = ["n = { type = \"bigint\"", "word = { type = \"text\"", "day = { type = \"date\""];
+    let columns = columns.map(|column| format!("{column}, doc = \"It.\" }}\n")).concat();
+    let text =
+        format!("doc = \"Words.\"\ngrain = \"one row per number\"\nkey = [\"n\"]\n[columns]\n{columns}");
+    let name = TableName::new(Layer::Gold, "words");
+    let contract = Contract::parse(Path::new("gold/words.toml"), name, &text).unwrap();
+    let table = Table::open(&store, &contract.name, None).await.unwrap();
+    let row = serde_json::json!({ "n": 1, "word": "one", "day": "2026-01-02" });
+    let draft = table.draft(&contract, &[row], &options().as_they_come(&contract)).await.unwrap();
+    let stats: serde_json::Value = serde_json::from_str(draft.files[0].stats.as_deref().unwrap()).unwrap();
+    for extremes in ["minValues", "maxValues"] {
+        assert_eq!(stats[extremes], serde_json::json!({ "n": 1, "word": "one", "day": "2026-01-02" }));
+    }
+}
+
 #[tokio::test]
 async fn a_changed_description_reaches_the_table() {
     let folder = tempfile::tempdir().unwrap();

@@ -51,23 +51,16 @@ impl WriteOptions {
         Ok(WriteOptions { properties, target_file_bytes: NonZeroU64::new(settings.target_file_mb << 20) })
     }
 
-    /// The same for rows in the order in which they come. There the extremes of a text tell no file from another, and
-    /// are kept of keys alone; small numbers, days and instants are often those of the line before, so that they take
-    /// less room and time without a dictionary.
+    /// The same for rows in the order in which they come: small numbers, days and instants are often those of the line
+    /// before, so that they take less room and time without a dictionary.
     pub fn as_they_come(&self, contract: &Contract) -> Self {
-        let mut properties = self.properties.clone().into_builder();
-        for column in &contract.columns {
-            let path = ColumnPath::from(column.name.as_str());
-            properties = match column.data_type {
-                DataType::Utf8View if !contract.key.contains(&column.name) => {
-                    properties.set_column_statistics_enabled(path, EnabledStatistics::None)
-                }
-                DataType::Int32 | DataType::Date32 | DataType::Timestamp(..) => {
-                    properties.set_column_dictionary_enabled(path, false)
-                }
-                _ => properties,
-            };
-        }
+        let repeats = |data_type: &DataType| {
+            matches!(data_type, DataType::Int32 | DataType::Date32 | DataType::Timestamp(..))
+        };
+        let columns = contract.columns.iter().filter(|column| repeats(&column.data_type));
+        let properties = columns.fold(self.properties.clone().into_builder(), |properties, column| {
+            properties.set_column_dictionary_enabled(ColumnPath::from(column.name.as_str()), false)
+        });
         WriteOptions { properties: properties.build(), ..self.clone() }
     }
 }
