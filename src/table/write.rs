@@ -36,7 +36,8 @@ impl WriteOptions {
     pub fn new(settings: &config::Write) -> Result<Self> {
         let level = ZstdLevel::try_new(settings.compression_level)
             .map_err(|e| Error::invalid(format!("setting `write.compression_level`: {e}")))?;
-        // Hashes never repeat, and lines of a file follow each other: a dictionary would hold each value once.
+        // Hashes never repeat, and lines of a file follow each other: a dictionary would hold each value once. Extremes of
+        // hashes would be rounded in the log, and files passed over that have the row.
         let (hash, line) = (ColumnPath::from("_row_hash"), ColumnPath::from("_source_line"));
         let properties = WriterProperties::builder()
             .set_column_dictionary_enabled(hash.clone(), false)
