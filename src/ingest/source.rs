@@ -5,7 +5,9 @@
 //! table has the same identity under whatever name and however packed it is delivered. Nothing here writes
 //! to, moves or deletes what it reads.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
@@ -16,7 +18,11 @@ use super::header::Layout;
 use super::{text, workbook};
 use crate::error::{Error, Result, io_error};
 
-const HASH_BYTES: usize = 1 << 20;
+/// How many bytes are hashed at a time.
+const HASH_BYTES: usize = 1 << 18;
+
+/// Blocks of so many bytes that are read ahead.
+const HASH_AHEAD: usize = 4;
 
 /// A file that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,23 +154,30 @@ impl Source {
     /// For a workbook it is that of the workbook's bytes, followed by `!` and the sheet's name when several of
     /// its sheets can be loaded.
     pub fn sha256(&self) -> Result<String> {
-        let mut hash = self.packed.open(|bytes| {
-            let mut hash = Sha256::new();
-            let mut buffer = vec![0; HASH_BYTES];
-            loop {
-                match bytes.read(&mut buffer) {
-                    Ok(0) => return Ok(hash),
-                    Ok(read) => hash.update(&buffer[..read]),
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(self.packed.failed(&error)),
-                }
-            }
-        })?;
+        let mut hash = self.packed.open(|bytes| self.hashed(bytes))?;
         if let Some(sheet) = self.sheet.as_ref().filter(|sheet| !sheet.only) {
             hash.update(b"!");
             hash.update(sheet.name.as_bytes());
         }
         Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The hash of all bytes, which are read and unpacked on one thread and hashed on another.
+    fn hashed(&self, mut bytes: &mut dyn Read) -> Result<Sha256> {
+        let (blocks, to_hash) = sync_channel::<Vec<u8>>(HASH_AHEAD);
+        std::thread::scope(|scope| {
+            let hash = scope.spawn(|| to_hash.into_iter().fold(Sha256::new(), Sha256::chain_update));
+            loop {
+                let mut block = Vec::with_capacity(HASH_BYTES);
+                let read = (&mut bytes).take(HASH_BYTES as u64).read_to_end(&mut block);
+                let read = read.map_err(|error| self.packed.failed(&error))?;
+                if read == 0 || blocks.send(block).is_err() {
+                    break;
+                }
+            }
+            drop(blocks);
+            hash.join().map_err(|_| Error::internal(format!("the hash of `{}` stopped", self.name)))
+        })
     }
 
     /// Reads all records, hands them to `emit` in the source's order and gives their number.
