@@ -29,11 +29,20 @@ parsed_lines as (
     from new.bronze.online_retail
 ),
 
+-- Day and hour are read off the clock of UTC.
+clocked_lines as (
+    select
+        *,
+        arrow_cast(invoiced_at, 'Timestamp(Microsecond, None)') as clock
+    from parsed_lines
+),
+
 -- What does not parse counts as received. Malformed records have no hash: they are
 -- equal to none.
 identified_lines as (
     select
         *,
+        cast(clock as date) as day,
         case when _rescued is null then row_hash(
             code_of_invoice,
             code_of_stock,
@@ -48,7 +57,7 @@ identified_lines as (
             case when customer is null and customer_is_given then customer_id end,
             country_given
         ) end as value_hash
-    from parsed_lines
+    from clocked_lines
 ),
 
 -- Of lines with equal values at most one is known: it is among the transactions or
@@ -62,7 +71,7 @@ known_lines as (
     from (
         select distinct
             value_hash as known_hash,
-            coalesce(cast(invoiced_at as date), make_date(9999, 12, 31)) as new_day
+            coalesce(day, make_date(9999, 12, 31)) as new_day
         from identified_lines
         where value_hash is not null
     ) as new_lines
@@ -87,7 +96,8 @@ known_lines as (
 ),
 
 -- The joins stand small table first: it is the one that is held in memory, and the
--- rows of the other keep their order.
+-- rows of the other keep their order. Where a line of equal values came first is kept
+-- by day, too: the lines of a day are few.
 compared_lines as (
     select
         identified_lines.*,
@@ -95,7 +105,7 @@ compared_lines as (
         known_lines.known_source_file as known_source_file,
         known_lines.known_source_line as known_source_line,
         first_value(place) over (
-            partition by identified_lines.value_hash
+            partition by identified_lines.day, identified_lines.value_hash
             order by identified_lines._ingest_seq, identified_lines._source_line
         ) as first_place
     from known_lines
@@ -182,12 +192,10 @@ numbered_lines as (
         on known_invoices.known_invoice_no = counted_lines.code_of_invoice
 ),
 
--- An amount that does not fit its type counts as a price that cannot be used. Day and
--- hour are read off the clock of UTC.
+-- An amount that does not fit its type counts as a price that cannot be used.
 explained_lines as (
     select
         *,
-        arrow_cast(invoiced_at, 'Timestamp(Microsecond, None)') as clock,
         case
             when is_transaction then 'transaction'
             when is_repeat then 'duplicate'
@@ -249,9 +257,9 @@ select
     price as unit_price,
     line_amount,
     invoiced_at,
-    cast(clock as date) as invoice_date,
+    day as invoice_date,
     cast(date_part('hour', clock) as int) as hour,
-    cast(date_part('isodow', cast(clock as date)) as int) as iso_weekday,
+    cast(date_part('isodow', day) as int) as iso_weekday,
     customer as customer_id,
     case when customer is null then 'guest' else 'registered' end as customer_type,
     country_given,

@@ -138,12 +138,12 @@ impl Engine {
         let own = own.filter(|rule| {
             memory_for_values.is_none() || rule.name() != "single_distinct_aggregation_to_group_by"
         });
-        let rows_in_order = self.holds(window::memory_bytes(rows), 2).then_some(rows);
+        let in_order = self.holds(window::memory_bytes(rows), 2);
         let builder = self
             .builder()
             .with_config(config)
             .with_optimizer_rules(own.collect())
-            .with_physical_optimizer_rules(rules::rules_of_jobs(memory_for_values, rows_in_order));
+            .with_physical_optimizer_rules(rules::rules_of_jobs(memory_for_values, in_order));
         let session = Engine::session_of(builder, catalogue);
         session.register_catalog(NEW, transition.new.clone());
         session.register_catalog(OLD, transition.old.clone());

@@ -26,17 +26,13 @@ pub fn rules() -> Vec<Rule> {
     own.chain([Replacement::rule("Pauses", paused)]).collect()
 }
 
-/// The same for jobs: distinct values are counted as numbers, if there is memory for these, and windows over rows that
-/// come in their order, about so many, are not sorted.
-pub fn rules_of_jobs(
-    memory_for_values: Option<Arc<dyn MemoryPool>>,
-    rows_in_order: Option<u64>,
-) -> Vec<Rule> {
-    let streamed = rows_in_order
-        .map(|rows| Replacement::rule("StreamedWindows", move |node| window::streamed(node, rows)));
+/// The same for jobs: distinct values are counted as numbers, if there is memory for these, and rows that come in their
+/// order stay in it and are not sorted for windows, if that is asked for.
+pub fn rules_of_jobs(memory_for_values: Option<Arc<dyn MemoryPool>>, in_order: bool) -> Vec<Rule> {
+    let streamed = in_order.then(|| Replacement::rule("StreamedWindows", window::streamed));
     let counted = memory_for_values
         .map(|memory| Replacement::rule("DistinctCounts", move |node| distinct::counted(node, &memory)));
-    let merged = rows_in_order.map(|_| Replacement::rule("MergedInBatches", merge::merged_in_batches));
+    let merged = in_order.then(|| Replacement::rule("MergedInBatches", merge::merged_in_batches));
     streamed.into_iter().chain(counted).chain(rules()).chain(merged).collect()
 }
 

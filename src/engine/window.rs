@@ -3,8 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, UInt64Array};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Field, Int64Type, Schema, SchemaRef};
+use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, UInt32Array, UInt64Array};
+use datafusion::arrow::compute::{partition, take};
+use datafusion::arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Field, Int64Type, Schema, SchemaRef,
+};
 use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::memory_pool::MemoryConsumer;
@@ -36,10 +39,9 @@ pub(super) fn memory_bytes(rows: u64) -> u64 {
     rows.saturating_mul(ROW_BYTES).saturating_add(recent)
 }
 
-/// Takes the place of a window operator whose rows come in its order, about so many, and whose functions need no more
-/// than a number a group: `row_number()` and `first_value` of a BIGINT that is never NULL. Must be looked for before
-/// rules that sort.
-pub(super) fn streamed(node: &Arc<dyn ExecutionPlan>, rows: u64) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+/// Takes the place of a window operator whose rows come in its order, and whose functions need no more than a number a
+/// group: `row_number()` and `first_value` of a BIGINT that is never NULL. Must be looked for before rules that sort.
+pub(super) fn streamed(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let (expressions, input) = match node.downcast_ref::<WindowAggExec>() {
         Some(window) => (window.window_expr(), window.input()),
         None => match node.downcast_ref::<BoundedWindowAggExec>() {
@@ -56,7 +58,7 @@ pub(super) fn streamed(node: &Arc<dyn ExecutionPlan>, rows: u64) -> Result<Optio
     if !is_one_order || !comes_in_it {
         return Ok(None);
     }
-    Ok(Some(Arc::new(StreamedWindowExec::new(input.clone(), windows, order, node.schema(), rows))))
+    Ok(Some(Arc::new(StreamedWindowExec::new(input.clone(), windows, order, node.schema()))))
 }
 
 /// A window function.
@@ -101,7 +103,6 @@ struct StreamedWindowExec {
     input: Arc<dyn ExecutionPlan>,
     windows: Vec<Window>,
     order: LexOrdering,
-    rows: u64,
     properties: Arc<PlanProperties>,
 }
 
@@ -111,7 +112,6 @@ impl StreamedWindowExec {
         windows: Vec<Window>,
         order: LexOrdering,
         schema: SchemaRef,
-        rows: u64,
     ) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new_with_orderings(schema, [order.clone()]),
@@ -119,7 +119,7 @@ impl StreamedWindowExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        StreamedWindowExec { input, windows, order, rows, properties: Arc::new(properties) }
+        StreamedWindowExec { input, windows, order, properties: Arc::new(properties) }
     }
 }
 
@@ -181,7 +181,7 @@ impl ExecutionPlan for StreamedWindowExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input_schema = self.input.schema();
-        let groups = self.windows.iter().map(|window| Groups::new(window.clone(), &input_schema, self.rows));
+        let groups = self.windows.iter().map(|window| Groups::new(window.clone(), &input_schema));
         let mut groups = groups.collect::<Result<Vec<_>>>()?;
         let reservation = MemoryConsumer::new("StreamedWindowExec").register(context.memory_pool());
         let (rows, schema) = (self.input.execute(partition, context)?, self.schema());
@@ -207,28 +207,24 @@ struct Groups {
 /// Where the numbers are.
 enum Kept {
     /// By the place of the group's key among all.
-    Places {
-        keys: Box<dyn GroupValues>,
-        numbers: Vec<i64>,
-        /// The place of each row of a batch.
-        of_rows: Vec<usize>,
-    },
-    /// The first values by a key of one DECIMAL: there may be one for each row.
+    Places { keys: Box<dyn GroupValues>, numbers: Vec<i64> },
+    /// The first values by a day and a key of one DECIMAL: there may be one for each row.
     Firsts(Firsts),
 }
 
 impl Groups {
-    fn new(window: Window, input: &SchemaRef, rows: u64) -> Result<Groups> {
+    fn new(window: Window, input: &SchemaRef) -> Result<Groups> {
         let fields = window.partition_by.iter().enumerate();
         let fields = fields.map(|(i, key)| Ok(Field::new(format!("k{i}"), key.data_type(input)?, true)));
         let fields = fields.collect::<Result<Vec<_>>>()?;
-        let is_one_decimal = fields.len() == 1 && matches!(fields[0].data_type(), DataType::Decimal128(..));
-        let kept = match window.function {
-            Function::FirstValue(_) if is_one_decimal => Kept::Firsts(Firsts::new(rows)),
+        let types: Vec<&DataType> = fields.iter().map(Field::data_type).collect();
+        let kept = match (&window.function, &types[..]) {
+            (Function::FirstValue(_), [DataType::Date32, DataType::Decimal128(..)]) => {
+                Kept::Firsts(Firsts::new())
+            }
             _ => Kept::Places {
                 keys: new_group_values(Arc::new(Schema::new(fields)), &GroupOrdering::None)?,
                 numbers: Vec::new(),
-                of_rows: Vec::new(),
             },
         };
         Ok(Groups { window, kept })
@@ -244,9 +240,8 @@ impl Groups {
         };
         let values = values.as_ref().map(|values| values.as_primitive::<Int64Type>());
         match (&mut self.kept, values) {
-            (Kept::Places { keys, numbers, of_rows }, values) => {
-                of_rows.clear();
-                keys.intern(&columns, of_rows)?;
+            (Kept::Places { keys, numbers }, values) => {
+                let of_rows = places(keys.as_mut(), &columns)?;
                 let known = numbers.len();
                 numbers.resize(keys.len(), 0);
                 let Some(values) = values else {
@@ -263,19 +258,31 @@ impl Groups {
                 Ok(Arc::new(of_rows.iter().map(|group| numbers[*group]).collect::<Int64Array>()))
             }
             (Kept::Firsts(firsts), values) => {
-                let keys = columns[0].as_primitive::<Decimal128Type>().iter();
+                let days: Vec<Option<i32>> = columns[0].as_primitive::<Date32Type>().iter().collect();
+                let keys = columns[1].as_primitive::<Decimal128Type>().iter();
                 // No DECIMAL is as small as what stands for NULL.
                 let keys: Vec<i128> = keys.map(|key| key.unwrap_or(i128::MIN)).collect();
                 let values = values.map_or(&[][..], |values| values.values());
-                Ok(Arc::new(Int64Array::from(firsts.of(&keys, values)?)))
+                Ok(Arc::new(Int64Array::from(firsts.of(&days, &keys, values)?)))
             }
         }
     }
 
     fn size_bytes(&self) -> usize {
         match &self.kept {
-            Kept::Places { keys, numbers, .. } => keys.size() + numbers.capacity() * size_of::<i64>(),
+            Kept::Places { keys, numbers } => keys.size() + numbers.capacity() * size_of::<i64>(),
             Kept::Firsts(firsts) => firsts.size_bytes(),
         }
     }
+}
+
+/// The place of each row's key among all. Rows of a group mostly follow each other: of these, one is looked for.
+fn places(keys: &mut dyn GroupValues, columns: &[ArrayRef]) -> Result<Vec<usize>> {
+    let stretches = partition(columns)?.ranges();
+    let heads: UInt32Array = stretches.iter().map(|stretch| stretch.start as u32).collect();
+    let heads = columns.iter().map(|column| take(column, &heads, None)).collect::<Result<Vec<_>, _>>()?;
+    let mut of_stretches = Vec::with_capacity(stretches.len());
+    keys.intern(&heads, &mut of_stretches)?;
+    let of_rows = stretches.iter().zip(of_stretches);
+    Ok(of_rows.flat_map(|(stretch, place)| std::iter::repeat_n(place, stretch.len())).collect())
 }
