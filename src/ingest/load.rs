@@ -148,13 +148,12 @@ async fn write_all(
         tallier: loading.tallier.clone(),
     });
     let (mut readers, mut writers) = (JoinSet::new(), JoinSet::new());
-    let options = loading.options.as_they_come(contract);
     for _ in 0..readers_wanted {
         let mut senders = Vec::new();
         for _ in 0..writers_each {
             let (sender, receiver) = channel(DEPTH);
             senders.push(sender);
-            writers.spawn(write(receiver, bronze.file_writer(&schema, &options)));
+            writers.spawn(write(receiver, bronze.file_writer(&schema, loading.options)));
         }
         let shared = shared.clone();
         readers.spawn_blocking(move || shared.read_all(&senders));

@@ -230,7 +230,7 @@ async fn write(
     let tallier = Tallier::new(session, &schema, &measures)
         .map_err(|e| e.detail(format!("in {}", contract.path.display())))?;
     let key = contract.key.iter().filter_map(|key| schema.index_of(key).ok()).collect::<Vec<_>>();
-    let (mut writers, options) = (JoinSet::new(), run.options.as_they_come(contract));
+    let mut writers = JoinSet::new();
     let rows_of_all = Arc::new(AtomicU64::new(0));
     for rows in execute_stream_partitioned(plan, session.task_ctx())? {
         let part = Part {
@@ -242,7 +242,7 @@ async fn write(
             observer: lake.observer.clone(),
             rows_of_all: rows_of_all.clone(),
         };
-        writers.spawn(part.write(rows, newest.file_writer(&schema, &options)));
+        writers.spawn(part.write(rows, newest.file_writer(&schema, &run.options)));
     }
     let tally = match place {
         Place::Instead => tallier.nothing(),

@@ -52,17 +52,18 @@ impl WriteOptions {
         Ok(WriteOptions { properties, target_file_bytes: NonZeroU64::new(settings.target_file_mb << 20) })
     }
 
-    /// The same for rows in the order in which they come: small numbers, days and instants are often those of the line
-    /// before, so that they take less room and time without a dictionary.
-    pub fn as_they_come(&self, contract: &Contract) -> Self {
-        let repeats = |data_type: &DataType| {
-            matches!(data_type, DataType::Int32 | DataType::Date32 | DataType::Timestamp(..))
+    /// The same for files with the columns of `schema`. Small numbers, days and instants are often those of the row before,
+    /// and fractions hardly ever come again: they take less room and time without a dictionary.
+    fn properties_of(&self, schema: &Schema) -> WriterProperties {
+        let plain = |data_type: &DataType| {
+            use DataType::{Date32, Float64, Int32, Timestamp};
+            matches!(data_type, Int32 | Float64 | Date32 | Timestamp(..))
         };
-        let columns = contract.columns.iter().filter(|column| repeats(&column.data_type));
-        let properties = columns.fold(self.properties.clone().into_builder(), |properties, column| {
-            properties.set_column_dictionary_enabled(ColumnPath::from(column.name.as_str()), false)
+        let fields = schema.fields().iter().filter(|field| plain(field.data_type()));
+        let properties = fields.fold(self.properties.clone().into_builder(), |properties, field| {
+            properties.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false)
         });
-        WriteOptions { properties: properties.build(), ..self.clone() }
+        properties.build()
     }
 }
 
@@ -103,7 +104,7 @@ impl Table {
         let config = WriterConfig::new(
             schema.clone(),
             Vec::new(),
-            Some(options.properties.clone()),
+            Some(options.properties_of(&schema)),
             options.target_file_bytes,
             Some(ENCODE_ROWS),
             DataSkippingNumIndexedCols::AllColumns,
