@@ -169,6 +169,7 @@ fn ordered() -> Arc<Catalogue> {
 async fn windows_over_rows_in_their_order_are_streamed_and_mean_the_same() {
     let query = "select seq, line, row_number() over (partition by key, seq order by seq, line) as n, \
                  first_value(seq * 100 + line) over (partition by key order by seq, line) as first, \
+                 first_value(line) over (partition by cast(key - 3 as decimal(28, 0)) order by seq, line) as decimal, \
                  first_value(line) over (partition by arrow_cast(cast(nullif(key % 3, 1) as int), 'Date32'), \
                      cast(key % 5 as decimal(28, 0)) order by seq, line) as of_day \
                  from gold.lines";

@@ -208,7 +208,7 @@ struct Groups {
 enum Kept {
     /// By the place of the group's key among all.
     Places { keys: Box<dyn GroupValues>, numbers: Vec<i64> },
-    /// The first values by a day and a key of one DECIMAL: there may be one for each row.
+    /// The first values by a key of one DECIMAL, or by a day and such a key: there may be one for each row.
     Firsts(Firsts),
 }
 
@@ -219,9 +219,8 @@ impl Groups {
         let fields = fields.collect::<Result<Vec<_>>>()?;
         let types: Vec<&DataType> = fields.iter().map(Field::data_type).collect();
         let kept = match (&window.function, &types[..]) {
-            (Function::FirstValue(_), [DataType::Date32, DataType::Decimal128(..)]) => {
-                Kept::Firsts(Firsts::new())
-            }
+            (Function::FirstValue(_), [DataType::Date32, DataType::Decimal128(..)])
+            | (Function::FirstValue(_), [DataType::Decimal128(..)]) => Kept::Firsts(Firsts::new()),
             _ => Kept::Places {
                 keys: new_group_values(Arc::new(Schema::new(fields)), &GroupOrdering::None)?,
                 numbers: Vec::new(),
@@ -258,8 +257,11 @@ impl Groups {
                 Ok(Arc::new(of_rows.iter().map(|group| numbers[*group]).collect::<Int64Array>()))
             }
             (Kept::Firsts(firsts), values) => {
-                let days: Vec<Option<i32>> = columns[0].as_primitive::<Date32Type>().iter().collect();
-                let keys = columns[1].as_primitive::<Decimal128Type>().iter();
+                let (days, keys) = match &columns[..] {
+                    [days, keys] => (days.as_primitive::<Date32Type>().iter().collect(), keys),
+                    _ => (vec![None; batch.num_rows()], &columns[0]),
+                };
+                let keys = keys.as_primitive::<Decimal128Type>().iter();
                 // No DECIMAL is as small as what stands for NULL.
                 let keys: Vec<i128> = keys.map(|key| key.unwrap_or(i128::MIN)).collect();
                 let values = values.map_or(&[][..], |values| values.values());
