@@ -228,7 +228,9 @@ impl SchemaProvider for Schema {
             Some(Entry::Unbuilt) => {
                 let error =
                     crate::error::Error::invalid(format!("`{}.{table}` has not been built yet", self.name));
-                return Err(external(error.hint("build it with `lake run`")));
+                return Err(external(error.hint(
+                    "build it with `lake run`, or for a day of the past with `lake run --as-of DATE`",
+                )));
             }
             Some(Entry::Mapping(mapping)) => super::mapping_table(&mapping).map_err(external)?,
             Some(Entry::Rows { table, files }) => table.rows(files.as_ref()).await.map_err(external)?,

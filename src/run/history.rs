@@ -76,8 +76,10 @@ impl Lake {
             Some(run) => find(all, run)?,
             None => {
                 all.retain(|published| published.tables != newest);
-                let before = "there is no earlier publication to go back to";
-                all.into_iter().next().ok_or_else(|| Error::invalid(before))?
+                all.into_iter().next().ok_or_else(|| {
+                    Error::invalid("there is no earlier publication to go back to")
+                        .hint("`lake publications` lists them; each run that changes something adds one")
+                })?
             }
         };
         if target.tables == newest {
